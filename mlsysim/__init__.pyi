@@ -1,0 +1,44 @@
+from . import errors, show, units, viz, zoo
+from .core.engine import Engine
+from .core.solver.node import PerformanceProfile, ServingModel, ServingResult, SingleNodeModel
+from .core.walls import wall
+from .hardware.registry import Hardware
+from .hardware.types import ComputeCore, HardwareNode, MemoryHierarchy
+from .infra.registry import Infra
+from .models.convolutional import CNNWorkload
+from .models.registry import Models
+from .models.transformer import TransformerWorkload
+from .models.types import Workload
+from .systems.registry import Systems
+from .systems.types import Fleet, NetworkFabric, Node
+from .units import Q_, ureg
+
+__version__: str
+__all__ = [
+    "Q_",
+    "CNNWorkload",
+    "ComputeCore",
+    "Engine",
+    "Fleet",
+    "Hardware",
+    "HardwareNode",
+    "Infra",
+    "MemoryHierarchy",
+    "Models",
+    "NetworkFabric",
+    "Node",
+    "PerformanceProfile",
+    "ServingModel",
+    "ServingResult",
+    "SingleNodeModel",
+    "Systems",
+    "TransformerWorkload",
+    "Workload",
+    "errors",
+    "show",
+    "units",
+    "ureg",
+    "viz",
+    "wall",
+    "zoo",
+]

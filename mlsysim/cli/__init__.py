@@ -1,0 +1,32 @@
+"""The command line: `mlsysim eval`, `mlsysim serve`, `mlsysim zoo`, `mlsysim walls`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from mlsysim.cli.questions import evaluate, serve
+from mlsysim.cli.reference import walls, zoo
+from mlsysim.errors import InputError, InputTypeError
+
+app = typer.Typer(
+    name="mlsysim",
+    help="Will it fit, how fast, what limits it: predictions for machine-learning systems, from first principles.",
+    epilog="Exit codes: 0 answered, 2 the question is wrong, 3 it does not fit.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("eval")(evaluate)
+app.command("serve")(serve)
+app.command("zoo")(zoo)
+app.command("walls")(walls)
+
+
+def main() -> None:
+    """Run the command line; bad input ends it with one line and exit code 2."""
+    try:
+        app()
+    except (InputError, InputTypeError) as error:
+        print(f"mlsysim: {error}", file=sys.stderr)
+        sys.exit(2)

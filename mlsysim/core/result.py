@@ -1,0 +1,152 @@
+"""Results: frozen, plain numbers inside, quantities when a field is read; they print, serialise, explain themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property, partial
+from types import MappingProxyType
+from typing import Any
+
+from mlsysim.core.derivation import Derivation
+from mlsysim.errors import unknown
+from mlsysim.physics.equation import record
+from mlsysim.units import Quantity, pretty, unit
+from mlsysim.tables import html_table, markdown_table, text_table
+
+
+class Field:
+    """A field of a result: stored as a plain number in `stored`, read as a quantity in `shown`.
+
+    Without a unit the value is handed out as it is: a fraction, a name, a flag.
+    """
+
+    def __init__(self, label: str, stored: str | None = None, shown: str | None = None) -> None:
+        self.label, self.stored, self.shown = label, stored, shown or stored
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @cached_property
+    def _factor(self) -> float:
+        return Quantity(1.0, self.stored).m_as(self.shown)
+
+    def __get__(self, result: Result | None, owner: type) -> Any:
+        if result is None:
+            return self
+        value = result.plain[self.name]
+        if self.stored is None or value is None:
+            return value
+        return Quantity(value * self._factor, unit(self.shown))
+
+    def text(self, value: Any) -> str:
+        """Return a stored value as a reader wants it: with a prefix that fits, four digits, the unit."""
+        if value is None:
+            return "not recorded"
+        if self.stored is not None:
+            return pretty(value, self.stored)
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, tuple):
+            return "; ".join(value)
+        return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+class Result:
+    """What a solver answers. Frozen; `plain` has the numbers, the attributes wrap them.
+
+    Parameters
+    ----------
+    question
+        Asks the same question again, for `explain`.
+    **values
+        One for each field of the class, in the unit in which it is stored.
+    """
+
+    __slots__ = ("_question", "plain")
+
+    plain: Mapping[str, Any]
+
+    def __init__(self, question: Callable[[], Any], **values: Any) -> None:
+        object.__setattr__(self, "_question", question)
+        object.__setattr__(self, "plain", MappingProxyType(values))
+
+    @classmethod
+    def fields(cls) -> dict[str, Field]:
+        """The fields by name, in the order of the class."""
+        return {
+            name: field
+            for base in reversed(cls.__mro__)
+            for name, field in vars(base).items()
+            if isinstance(field, Field)
+        }
+
+    def __setattr__(self, name: str, value: Any = None) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be changed")
+
+    __delattr__ = __setattr__
+
+    def __getattr__(self, name: str) -> Any:
+        raise unknown(f"field of {type(self).__name__}", name, self.fields())
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.plain == other.plain
+
+    __hash__ = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), self._question, **self.plain), ()
+
+    def rows(self) -> Iterator[tuple[str, str]]:
+        """The label and the value of each field that has something to say, as a reader wants them."""
+        for name, field in self.fields().items():
+            if self.plain[name] != ():
+                yield field.label, field.text(self.plain[name])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields for a program: plain numbers, with the unit of each in its key's place under ``"units"``.
+
+        Examples
+        --------
+        >>> from mlsysim import Engine, Hardware, Models
+        >>> Engine.solve(Models.ResNet50, Hardware.A100).to_dict()["units"]["latency"]
+        's'
+        """
+        units = {name: field.stored for name, field in self.fields().items() if field.stored}
+        return {"result": type(self).__name__, **self.plain, "units": units}
+
+    def to_json(self, indent: int | None = 2) -> str:
+        """Return `to_dict` as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, default=list)
+
+    def to_markdown(self) -> str:
+        """Return the fields as a Markdown table."""
+        return markdown_table(["Figure", "Value"], list(self.rows()))
+
+    def explain(self) -> Derivation:
+        """Return the derivation: each equation with the numbers put in, and its source.
+
+        The question is asked again while every equation that is evaluated is noted, so what is shown is what was computed.
+
+        Examples
+        --------
+        >>> from mlsysim import Engine, Hardware, Models
+        >>> print(Engine.solve(Models.ResNet50, Hardware.A100, efficiency=0.5).explain())
+        Batch FLOPs  [howard2017mobilenets]
+            F = B·F_1
+              = 1·8.178 GFLOP = 8.178 GFLOP
+        ...
+        """
+        with record() as steps:
+            self._question()
+        return Derivation(steps)
+
+    def __repr__(self) -> str:
+        named = {name: field for name, field in self.fields().items() if not field.label.startswith(" ")}
+        return f"{type(self).__name__}({', '.join(f'{n}={f.text(self.plain[n])}' for n, f in list(named.items())[:8])}, ...)"
+
+    def __str__(self) -> str:
+        return text_table(["Figure", "Value"], list(self.rows()))
+
+    def _repr_html_(self) -> str:
+        return html_table(["Figure", "Value"], list(self.rows()))

@@ -1,0 +1,1 @@
+"""Solvers: pure functions with a name, one module for each domain of the walls."""

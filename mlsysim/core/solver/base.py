@@ -1,0 +1,54 @@
+"""What every solver is: a named pure function that knows its walls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlsysim.core.walls import Wall, walls_for_solver
+from mlsysim.errors import InputTypeError, shown
+from mlsysim.hardware.registry import Hardware
+from mlsysim.hardware.types import HardwareNode
+from mlsysim.models.registry import Models
+from mlsysim.models.types import Workload
+
+
+class Solver:
+    """A question with typed inputs, answered by `solve` with a frozen `Result`."""
+
+    @property
+    def walls(self) -> tuple[Wall, ...]:
+        """The walls that this solver resolves.
+
+        Examples
+        --------
+        >>> from mlsysim import SingleNodeModel
+        >>> [wall.name for wall in SingleNodeModel().walls]
+        ['Compute', 'Memory']
+        """
+        return walls_for_solver(type(self).__name__)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def check_model(model: Any) -> Workload:
+    """Return `model` if it is one; for anything else say what to write instead."""
+    if isinstance(model, Workload):
+        return model
+    raise _instead("model", model, "Models", Models, HardwareNode)
+
+
+def check_hardware(hardware: Any) -> HardwareNode:
+    """Return `hardware` if it is a device; for anything else say what to write instead."""
+    if isinstance(hardware, HardwareNode):
+        return hardware
+    raise _instead("hardware", hardware, "Hardware", Hardware, Workload)
+
+
+def _instead(argument: str, given: Any, registry: str, entries: Any, swapped: type) -> Exception:
+    if isinstance(given, str):
+        entries[given]  # raises with the nearest name if there is none
+        return InputTypeError(f"{argument} must be an object, not its name: write {registry}.{given} for {given!r}")
+    hint = "; model and hardware are swapped" if isinstance(given, swapped) else ""
+    kind = type(given).__name__ if isinstance(given, swapped) else shown(given)
+    return InputTypeError(f"{argument} must be an entry of {registry} or one of your own; got {kind}{hint}")

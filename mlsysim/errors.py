@@ -1,0 +1,117 @@
+"""The errors that mlsysim raises for bad input.
+
+Each message names the argument, the value given, what is allowed and, for a name, the nearest match.
+Units have an error of their own, `mlsysim.units.UnitError`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import Any
+
+
+class InputError(ValueError):
+    """An argument has a value that the question does not allow."""
+
+
+class InputTypeError(TypeError):
+    """An argument is of a kind that the question does not allow."""
+
+
+class UnknownName(InputError, AttributeError, KeyError):
+    """A name that no registry, precision table or taxonomy holds."""
+
+    __str__ = Exception.__str__
+
+
+def shown(value: object) -> str:
+    """Return `value` as it may stand in a message: its repr, cut to 60 characters."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def unknown(kind: str, given: object, allowed: Iterable[object]) -> UnknownName:
+    """Return the error for a name that does not exist.
+
+    Parameters
+    ----------
+    kind
+        What was looked up, such as ``"precision"``.
+    given
+        The name as the user wrote it.
+    allowed
+        The names that exist.
+
+    Returns
+    -------
+    UnknownName
+        To be raised by the caller.
+
+    Examples
+    --------
+    >>> print(unknown("precision", "fp61", ["fp32", "fp16"]))
+    unknown precision 'fp61'; did you mean 'fp16'? Allowed: fp32, fp16
+    """
+    names = [str(name) for name in allowed]
+    folded = {name.casefold(): name for name in reversed(names)}
+    near = get_close_matches(str(given).casefold(), folded, n=1, cutoff=0.5)
+    hint = f"; did you mean {folded[near[0]]!r}?" if near else ";"
+    return UnknownName(f"unknown {kind} {shown(given)}{hint} Allowed: {', '.join(names)}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def positive_integer(name: str, value: Any) -> int:
+    """Return `value` if it is a whole number of at least 1.
+
+    Raises
+    ------
+    InputTypeError
+        If it is no number (a string, a boolean, a quantity).
+    InputError
+        If it is a number, but not a whole one of at least 1.
+
+    Examples
+    --------
+    >>> positive_integer("batch_size", 8)
+    8
+    >>> positive_integer("batch_size", 1.5)
+    Traceback (most recent call last):
+    mlsysim.errors.InputError: batch_size must be a whole number of at least 1; got 1.5
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        error = InputError if _is_number(value) else InputTypeError
+        raise error(f"{name} must be a whole number of at least 1; got {shown(value)}")
+    if (number := int(value)) < 1:
+        raise InputError(f"{name} must be a whole number of at least 1; got {shown(value)}")
+    return number
+
+
+def fraction(name: str, value: Any) -> float:
+    """Return `value` if it lies in (0, 1].
+
+    Raises
+    ------
+    InputTypeError
+        If it is no number.
+    InputError
+        If it is zero, negative, above 1 or not finite.
+
+    Examples
+    --------
+    >>> fraction("efficiency", 0.5)
+    0.5
+    >>> fraction("efficiency", 1.5)
+    Traceback (most recent call last):
+    mlsysim.errors.InputError: efficiency must lie in (0, 1]; got 1.5
+    """
+    if not _is_number(value):
+        raise InputTypeError(f"{name} must be a number in (0, 1]; got {shown(value)}")
+    if not (math.isfinite(value) and 0 < value <= 1):
+        raise InputError(f"{name} must lie in (0, 1]; got {shown(value)}")
+    return float(value)

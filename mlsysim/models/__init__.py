@@ -1,0 +1,1 @@
+"""Models: their shapes, and what a pass through them demands."""

@@ -1,0 +1,118 @@
+"""What every model answers: how many parameters it holds, and what one forward pass demands."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field
+
+from mlsysim.errors import unknown
+from mlsysim.records import Figure, Frozen, FrozenDict, Sourced, split_figures
+from mlsysim.units import wrap
+
+
+class Demand(NamedTuple):
+    """What one forward pass demands, in plain numbers; each may be an array."""
+
+    samples: Any
+    """Results that the pass gives: images, sequences, or tokens in a decode step."""
+    flops: Any
+    """Operations [FLOP]; a multiply-accumulate is 2."""
+    weights: Any
+    """Weights held, each read once [byte]."""
+    activations: Any
+    """Activations read and written [byte]."""
+    kv_traffic: Any
+    """Keys and values read and written [byte]."""
+    kv_cache: Any
+    """Keys and values held [byte]."""
+    live: Any
+    """Most activations alive at once [byte]."""
+
+
+class Workload(Sourced):
+    """A model: its shape, from which everything else is counted.
+
+    `published` holds counts that its authors or others state, each with its source; tests compare them with ours.
+    """
+
+    name: str
+    release_year: Annotated[int, Field(ge=1940, le=2100)] | None = None
+    source: str | None = None
+    note: str | None = None
+    published: Annotated[dict[str, Figure], Frozen] = FrozenDict()
+
+    @classmethod
+    def from_record(cls, raw: dict[str, Any]) -> Workload:
+        """Return the model of a raw record whose figures are mappings with value, unit and source."""
+        fields = dict(raw)
+        published = split_figures(fields.pop("published", {}))[1]
+        return cls(**fields, published=published)
+
+    @property
+    @abstractmethod
+    def phases(self) -> tuple[str, ...]:
+        """The kinds of forward pass that this model knows, the default one first."""
+
+    @property
+    @abstractmethod
+    def parameter_count(self) -> int:
+        """Parameters, a plain number."""
+
+    @property
+    def default_context(self) -> int | None:
+        """Tokens of a sequence where none are given; None for models that read no sequence."""
+        return None
+
+    @property
+    def lookup_count(self) -> int:
+        """Parameters of tables of which a pass reads a few rows only, a plain number."""
+        return 0
+
+    @property
+    def parameters(self) -> Any:
+        """Parameters, counted from the shape [param]."""
+        return wrap(self.parameter_count, "param")
+
+    @abstractmethod
+    def demand(
+        self,
+        batch_size: int = 1,
+        precision: str = "fp16",
+        phase: str | None = None,
+        seq_len: int | None = None,
+        kv_precision: str | None = None,
+    ) -> Demand:
+        """Return what one forward pass demands.
+
+        Parameters
+        ----------
+        batch_size
+            Samples in the pass.
+        precision
+            Format of weights and activations in memory.
+        phase
+            One of `phases`; by default the first.
+        seq_len
+            Tokens of each sequence, the newest included; only for models that read sequences.
+        kv_precision
+            Format of the KV cache; by default `precision`.
+
+        Raises
+        ------
+        InputError, InputTypeError, UnknownName
+            For a count that is no whole number above zero, an unknown phase or precision, or an argument that does not
+            apply to this kind of model.
+        """
+
+    def flops(self, batch_size: int = 1, phase: str | None = None, seq_len: int | None = None) -> Any:
+        """Return the operations of one forward pass [FLOP]; a multiply-accumulate is 2. Arguments as in `demand`."""
+        return wrap(self.demand(batch_size, phase=phase, seq_len=seq_len).flops, "flop")
+
+    def _phase(self, phase: str | None) -> str:
+        if phase is None:
+            return self.phases[0]
+        if phase not in self.phases:
+            raise unknown(f"phase of {self.name}", phase, self.phases)
+        return phase

@@ -1,0 +1,90 @@
+"""Number formats: how many bytes each takes, and which one a device without it computes in."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from mlsysim.errors import InputError, InputTypeError, shown, unknown
+
+ELEMENT_SIZE = {
+    "fp64": 8.0,
+    "fp32": 4.0,
+    "tf32": 4.0,
+    "bf16": 2.0,
+    "fp16": 2.0,
+    "fp8": 1.0,
+    "int8": 1.0,
+    "fp4": 0.5,
+    "int4": 0.5,
+}
+"""Bytes of one element in memory, by format. tf32 is stored as fp32."""
+
+WIDER = {
+    "fp64": ("fp64",),
+    "fp32": ("fp32", "fp64"),
+    "tf32": ("tf32", "fp32", "fp64"),
+    "bf16": ("bf16", "fp32", "fp64"),
+    "fp16": ("fp16", "bf16", "tf32", "fp32", "fp64"),
+    "fp8": ("fp8", "fp16", "bf16", "tf32", "fp32", "fp64"),
+    "int8": ("int8", "fp16", "bf16", "tf32", "fp32", "fp64"),
+    "fp4": ("fp4", "fp8", "fp16", "bf16", "tf32", "fp32", "fp64"),
+    "int4": ("int4", "int8", "fp16", "bf16", "tf32", "fp32", "fp64"),
+}
+"""Formats that can stand in for one, in the order in which a device is asked for them.
+
+bf16 reaches beyond fp16's range, so only fp32 can stand in for it; fp16 on a bf16-only device computes in bf16.
+"""
+
+
+def element_size(precision: str, name: str = "precision") -> float:
+    """Return the bytes that one element takes in memory; `name` is the argument, for the message.
+
+    Raises
+    ------
+    InputTypeError, UnknownName
+        For an object that is no string, or a name that is no format.
+
+    Examples
+    --------
+    >>> element_size("int4")
+    0.5
+    >>> element_size("float16")
+    Traceback (most recent call last):
+    mlsysim.errors.UnknownName: unknown precision 'float16'; did you mean 'fp16'? Allowed: fp64, fp32, tf32, bf16, fp16, fp8, int8, fp4, int4
+    """
+    if not isinstance(precision, str):
+        raise InputTypeError(f"{name} must be a string such as 'fp16'; got {shown(precision)}")
+    if precision not in ELEMENT_SIZE:
+        raise unknown(name, precision, ELEMENT_SIZE)
+    return ELEMENT_SIZE[precision]
+
+
+def compute_format(precision: str, available: Container[str], device: str) -> str:
+    """Return the format in which a device computes on operands of another: the same, or the next wider that it has.
+
+    Parameters
+    ----------
+    precision
+        The format of the operands in memory.
+    available
+        The formats that the device has arithmetic for.
+    device
+        Its name, for the message.
+
+    Raises
+    ------
+    InputError
+        If the device has no format wide enough.
+
+    Examples
+    --------
+    >>> compute_format("fp8", {"fp16", "fp32"}, "A100")
+    'fp16'
+    """
+    element_size(precision)
+    for wider in WIDER[precision]:
+        if wider in available:
+            return wider
+    raise InputError(
+        f"{device} cannot compute in precision {precision!r}, nor in a wider one: none of {', '.join(WIDER[precision])}"
+    )

@@ -1,0 +1,68 @@
+"""The bibliography: `references.bib`, the one list of sources that pages, records and equations cite by key."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from mlsysim.errors import unknown
+
+
+class Reference(NamedTuple):
+    """One source, as it is cited in a line."""
+
+    key: str
+    title: str
+    authors: str
+    year: str
+    url: str | None
+
+    @property
+    def short(self) -> str:
+        """Authors and year."""
+        return f"{self.authors} ({self.year})" if self.year else self.authors
+
+
+@cache
+def _bibliography() -> dict[str, Reference]:
+    import bibtexparser
+    from bibtexparser import middlewares
+
+    here = Path(__file__)
+    shipped, checkout = here.with_name("references.bib"), here.parents[1] / "references.bib"
+    library = bibtexparser.parse_file(
+        str(shipped if shipped.exists() else checkout),
+        append_middleware=[
+            middlewares.LatexDecodingMiddleware(),
+            middlewares.SeparateCoAuthors(),
+            middlewares.SplitNameParts(),
+        ],
+    )
+    references = {}
+    for entry in library.entries:
+        fields = {field.key: field.value for field in entry.fields}
+        last = [" ".join(name.von + name.last) for name in fields.get("author", [])]
+        authors = " and ".join(last) if len(last) < 3 else f"{last[0]} et al."
+        doi = fields.get("doi")
+        url = fields.get("url") or (f"https://doi.org/{doi}" if doi else None)
+        references[entry.key] = Reference(entry.key, fields["title"], authors, str(fields.get("year", "")), url)
+    return references
+
+
+def reference(key: str) -> Reference:
+    """Return the source that a key stands for.
+
+    Raises
+    ------
+    UnknownName
+        If the bibliography has no such key.
+
+    Examples
+    --------
+    >>> reference("williams2009roofline").short
+    'Williams et al. (2009)'
+    """
+    if key not in _bibliography():
+        raise unknown("reference", key, _bibliography())
+    return _bibliography()[key]

@@ -1,0 +1,121 @@
+"""Results: frozen, quantities when read, the same numbers in every form."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+
+import pytest
+
+from mlsysim import Engine, Hardware, Models, ServingModel
+from mlsysim.core.result import Field
+from mlsysim.errors import UnknownName
+from mlsysim.units import Q_, unit
+
+PROFILE = Engine.solve(Models.Llama3_8B, Hardware.H100)
+TOO_BIG = Engine.solve(Models.Llama3_70B, Hardware.H100, batch_size=4)
+SERVING = ServingModel().solve(Models.Llama3_70B, Hardware.H200, seq_len=4096, batch_size=64)
+CORAL = Engine.solve(Models.DS_CNN, Hardware.Coral, precision="int8")
+RESULTS = [PROFILE, TOO_BIG, SERVING, CORAL]
+every_result = pytest.mark.parametrize("result", RESULTS, ids=["fits", "too big", "serving", "coral"])
+
+
+@every_result
+def test_a_field_is_its_stored_number_with_the_unit_shown(result):
+    for name, field in type(result).fields().items():
+        value, stored = getattr(result, name), result.plain[name]
+        if field.stored is None or stored is None:
+            assert value == stored
+        else:
+            assert value.units == unit(field.shown)
+            assert value.m_as(field.stored) == pytest.approx(stored, rel=1e-12)
+
+
+@every_result
+def test_every_field_of_the_class_is_set_and_no_other(result):
+    assert list(result.plain) == list(type(result).fields())
+
+
+@every_result
+def test_a_result_is_frozen(result):
+    before = dict(result.plain)
+    for change in (
+        lambda: setattr(result, "latency", 0),
+        lambda: setattr(result, "note", "mine"),
+        lambda: setattr(result, "plain", {}),
+        lambda: delattr(result, "plain"),
+        lambda: result.plain.__setitem__("feasible", True),
+    ):
+        with pytest.raises((AttributeError, TypeError)):
+            change()
+    assert dict(result.plain) == before
+
+
+@every_result
+def test_copies_and_pickles_are_equal(result):
+    for twin in (copy.copy(result), copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
+        assert twin == result
+        assert str(twin.explain()) == str(result.explain())
+
+
+def test_results_differ_when_a_number_does():
+    assert Engine.solve(Models.Llama3_8B, Hardware.H100) == PROFILE
+    assert Engine.solve(Models.Llama3_8B, Hardware.H100, batch_size=2) != PROFILE
+    assert PROFILE != SERVING
+    assert PROFILE != 1
+
+
+@every_result
+def test_json_says_what_the_result_says(result):
+    read = json.loads(result.to_json())
+    assert read.pop("result") == type(result).__name__
+    units = read.pop("units")
+    fields = type(result).fields()
+    assert units == {name: field.stored for name, field in fields.items() if field.stored}
+    assert list(read) == list(fields)
+    for name, value in read.items():
+        kept = result.plain[name]
+        assert value == (list(kept) if isinstance(kept, tuple) else kept)
+        if name in units and value is not None:
+            assert Q_(value, units[name]).m_as(fields[name].shown) == pytest.approx(
+                getattr(result, name).magnitude, rel=1e-12
+            )
+
+
+@every_result
+def test_every_figure_is_in_the_table_the_page_and_the_markdown(result):
+    text, html, markdown = " ".join(str(result).split()), result._repr_html_(), result.to_markdown()
+    for label, _ in result.rows():
+        assert label.strip() in text
+        assert label.strip() in html
+        assert label.strip() in markdown
+    assert "<table" in html
+    assert markdown.count("\n") == len(list(result.rows())) + 1
+
+
+def test_rows_read_well():
+    rows = dict(PROFILE.rows())
+    assert rows["Latency"] == "4.876 ms"
+    assert rows["  arithmetic alone"] == "20.42 µs"
+    assert rows["Fits in memory"] == "yes"
+    assert rows["Memory needed"] == "16.33 GB"
+    assert "What would fit" not in rows
+    assert dict(CORAL.rows())["Ridge point"] == "not recorded"
+
+
+def test_repr_names_the_class_and_the_first_figures():
+    assert repr(PROFILE).startswith(
+        "PerformanceProfile(model=Llama-3 8B, hardware=NVIDIA H100 SXM5 80GB, latency=4.876 ms"
+    )
+
+
+def test_a_misspelt_field_gets_the_nearest_one():
+    with pytest.raises(UnknownName, match=r"^unknown field of PerformanceProfile 'latncy'; did you mean 'latency'"):
+        _ = PROFILE.latncy
+    assert not hasattr(PROFILE, "latncy")
+
+
+def test_the_fields_are_described_on_the_class():
+    assert isinstance(type(PROFILE).latency, Field)
+    assert type(PROFILE).latency.label == "Latency"

@@ -1,0 +1,112 @@
+"""The floors of the package: imports point down only, modules stay small, importing costs next to nothing."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted((ROOT / "mlsysim").rglob("*.py"))
+every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+HEAVY = ["numpy", "pint", "pydantic", "yaml", "matplotlib", "rich", "typer", "tabulate", "bibtexparser", "pandas"]
+FACES = {"cli", "viz"}
+
+
+def python(code, *options):
+    """Run code in a fresh interpreter and return what it prints."""
+    done = subprocess.run([sys.executable, *options, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_imports_point_down():
+    command = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command; lint_imports_command()",
+        "--no-cache",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+@every_module
+def test_a_module_fits_into_a_head(path):
+    assert len(path.read_text("utf-8").splitlines()) <= 500
+
+
+@every_module
+def test_a_module_says_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+
+
+def test_each_module_can_be_imported_first():
+    """Whatever module a program starts from, no circle of imports stands in its way."""
+    names = [".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in MODULES]
+    codes = [f"import {name}, sys; print({name!r} in sys.modules)" for name in names if not name.endswith("__main__")]
+    with ThreadPoolExecutor() as pool:
+        assert set(pool.map(lambda code: python(code, "-W", "error"), codes)) == {"True"}
+
+
+@every_module
+def test_numpy_and_matplotlib_are_imported_only_where_they_are_used(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    top = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    heavy = ("numpy", "matplotlib", "pandas", "IPython", "rich", "tabulate")
+    if not FACES & set(path.relative_to(ROOT / "mlsysim").parts):
+        assert not [line for line in top if line.split()[1].split(".")[0] in heavy]
+
+
+def test_importing_the_package_imports_nothing_heavy():
+    loaded = python(f"import mlsysim, sys; print([name for name in {HEAVY} if name in sys.modules])")
+    assert loaded == "[]"
+
+
+def test_a_name_loads_when_it_is_touched_and_only_what_it_needs():
+    code = "import mlsysim, sys; mlsysim.Q_(1, 'GB'); print('pint' in sys.modules, 'pydantic' in sys.modules)"
+    assert python(code) == "True False"
+
+
+def test_a_question_is_answered_without_numpy():
+    """Python behaves as if NumPy were not installed."""
+    code = """
+import sys
+sys.modules["numpy"] = None
+from mlsysim import Engine, Hardware, Models, ServingModel
+print(f"{Engine.solve(Models.ResNet50, Hardware.A100).latency:.4f}")
+print(ServingModel().solve(Models.Llama3_8B, Hardware.H100).decode_bottleneck)
+"""
+    assert python(code).splitlines() == ["0.0529 ms", "Memory"]
+
+
+def test_every_public_name_resolves():
+    code = "import mlsysim; print([name for name in mlsysim.__all__ if getattr(mlsysim, name, None) is None])"
+    assert python(code) == "[]"
+
+
+def test_type_checkers_see_the_names_that_exist():
+    """The lazy table and the imports under TYPE_CHECKING are the same list."""
+    tree = ast.parse((ROOT / "mlsysim" / "__init__.py").read_text("utf-8"))
+    guarded = next(node for node in tree.body if isinstance(node, ast.If))
+    declared = {alias.name: node.module for node in guarded.body for alias in node.names}
+    import mlsysim
+
+    lazy = {name: f"mlsysim.{home}" for name, home in mlsysim._HOME.items()} | dict.fromkeys(
+        mlsysim._MODULES, "mlsysim"
+    )
+    assert declared == lazy
+    assert set(mlsysim.__all__) <= set(dir(mlsysim))
+
+
+def test_a_misspelt_name_of_the_package_gets_the_nearest_one():
+    import mlsysim
+
+    with pytest.raises(AttributeError, match=r"^unknown name in mlsysim 'Engin'; did you mean 'Engine'"):
+        _ = mlsysim.Engin
+    assert not hasattr(mlsysim, "nope")
