@@ -67,14 +67,14 @@ def _is_number(value: object) -> bool:
 
 
 def positive_integer(name: str, value: Any) -> int:
-    """Return `value` if it is a whole number of at least 1.
+    """Return `value` if it is a whole number of at least 1, and at most 2**53.
 
     Raises
     ------
     InputTypeError
         If it is no number (a string, a boolean, a quantity).
     InputError
-        If it is a number, but not a whole one of at least 1.
+        If it is a number, but not a whole one in that range.
 
     Examples
     --------
@@ -87,9 +87,11 @@ def positive_integer(name: str, value: Any) -> int:
     if not isinstance(value, Integral) or isinstance(value, bool):
         error = InputError if _is_number(value) else InputTypeError
         raise error(f"{name} must be a whole number of at least 1; got {shown(value)}")
-    if (number := int(value)) < 1:
+    if value < 1:
         raise InputError(f"{name} must be a whole number of at least 1; got {shown(value)}")
-    return number
+    if value > 2**53:
+        raise InputError(f"{name} must be at most 2**53, beyond which a double skips numbers; got {shown(value)}")
+    return int(value)
 
 
 def fraction(name: str, value: Any) -> float:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import Any, Literal
 
-
 _JUSTIFY: dict[str, Literal["left", "right", "center"]] = {"<": "left", ">": "right", "^": "center"}
 
 

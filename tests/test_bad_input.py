@@ -107,7 +107,7 @@ def test_precision_none(solver):
 @SOLVERS
 def test_a_precision_that_the_device_cannot_compute(solver):
     with pytest.raises(
-        InputError, match=r"^Google Coral .* cannot compute in precision 'fp16', nor in a wider one: none of fp16, bf16"
+        InputError, match=r"^Google Coral .* cannot compute in precision 'fp16', nor in a wider one: none of fp16, tf32"
     ):
         solver.solve(L, CORAL)
 
@@ -175,9 +175,7 @@ def test_what_does_not_apply_to_a_convolutional_network(argument, value):
 
 @pytest.mark.parametrize(("model", "phases"), [(R, "forward"), (BERT, "encode"), (Models.DS_CNN, "forward")])
 def test_only_a_decoder_is_served(model, phases):
-    with pytest.raises(
-        InputError, match=rf"^model must be a decoder, with a prefill and a decode; .* has only: {phases}"
-    ):
+    with pytest.raises(InputError, match=rf"^model must be a decoder, with prefill and decode; .* has only: {phases}"):
         ServingModel().solve(model, H)
 
 
@@ -196,9 +194,9 @@ def test_the_cache_of_a_model(value, error, told):
 
 
 def test_an_absurd_batch_is_answered_and_does_not_fit():
-    profile = Engine.solve(L, H, batch_size=10**30)
+    profile = Engine.solve(L, H, batch_size=10**15)
     assert profile.feasible is False
-    assert profile.plain["flops"] == 10**30 * Engine.solve(L, H).plain["flops"]
+    assert profile.plain["flops"] == 10**15 * Engine.solve(L, H).plain["flops"]
 
 
 @pytest.mark.parametrize(

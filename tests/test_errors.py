@@ -11,7 +11,7 @@ from mlsysim.errors import InputError, InputTypeError, UnknownName, fraction, po
 from mlsysim.units import Q_
 
 
-@pytest.mark.parametrize("value", [1, 8, 10**30, np.int64(8)])
+@pytest.mark.parametrize("value", [1, 8, 2**53, np.int64(8)])
 def test_positive_integer_accepts(value):
     assert positive_integer("batch_size", value) == value
     assert type(positive_integer("batch_size", value)) is int
@@ -75,3 +75,9 @@ def test_types():
     assert issubclass(InputError, ValueError)
     assert issubclass(InputTypeError, TypeError)
     assert issubclass(UnknownName, InputError)
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, 10**400])
+def test_positive_integer_refuses_what_a_double_cannot_count(value):
+    with pytest.raises(InputError, match=r"^batch must be at most 2\*\*53"):
+        positive_integer("batch", value)

@@ -51,7 +51,8 @@ class Derivation:
 
 def _title(step: Step) -> str:
     words = [_SPELLED.get(word, word) for word in step.equation.__name__.split("_")]
-    return " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
+    title = " ".join([words[0][0].upper() + words[0][1:], *words[1:]])
+    return f"{step.part}: {title}" if step.part else title
 
 
 def _value(step: Step) -> str:

@@ -1,9 +1,9 @@
 """The equations under the names that analyses use; each takes and returns quantities."""
 
+from mlsysim.physics.memory import kv_cache_bytes as calc_kv_cache_size
 from mlsysim.physics.roofline import arithmetic_intensity as calc_arithmetic_intensity
 from mlsysim.physics.roofline import attainable_rate as calc_attainable_rate
 from mlsysim.physics.roofline import ridge_point as calc_ridge_point
-from mlsysim.physics.transformer import kv_cache_bytes as calc_kv_cache_size
 from mlsysim.physics.transformer import training_flops as calc_transformer_training_flops
 
 __all__ = [

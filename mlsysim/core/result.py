@@ -11,8 +11,8 @@ from typing import Any
 from mlsysim.core.derivation import Derivation
 from mlsysim.errors import unknown
 from mlsysim.physics.equation import record
-from mlsysim.units import Quantity, pretty, unit
 from mlsysim.tables import html_table, markdown_table, text_table
+from mlsysim.units import Quantity, pretty, unit
 
 
 class Field:
@@ -126,7 +126,7 @@ class Result:
     def explain(self) -> Derivation:
         """Return the derivation: each equation with the numbers put in, and its source.
 
-        The question is asked again while every equation that is evaluated is noted, so what is shown is what was computed.
+        The question is asked again while each equation that is evaluated is noted: what is shown is what was computed.
 
         Examples
         --------
@@ -143,7 +143,8 @@ class Result:
 
     def __repr__(self) -> str:
         named = {name: field for name, field in self.fields().items() if not field.label.startswith(" ")}
-        return f"{type(self).__name__}({', '.join(f'{n}={f.text(self.plain[n])}' for n, f in list(named.items())[:8])}, ...)"
+        shown = [f"{name}={field.text(self.plain[name])}" for name, field in list(named.items())[:8]]
+        return f"{type(self).__name__}({', '.join(shown)}, ...)"
 
     def __str__(self) -> str:
         return text_table(["Figure", "Value"], list(self.rows()))

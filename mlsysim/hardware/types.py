@@ -56,7 +56,7 @@ class MemoryHierarchy(Record):
 
     `capacity` and `bandwidth` are those of the main memory; a `bandwidth` of None says that none is published. Where
     `flash_capacity` is given, weights lie in flash and activations in the on-chip memory `sram_capacity`, as on a
-    microcontroller [lai2018cmsisnn]; all four figures of flash and SRAM are then needed, and the main memory is the flash.
+    microcontroller [lai2018cmsisnn]; all four figures of flash and SRAM are then needed, and flash is the main memory.
 
     Examples
     --------

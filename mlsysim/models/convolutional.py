@@ -10,8 +10,8 @@ from pydantic import Field
 from mlsysim.errors import InputError, positive_integer
 from mlsysim.models.types import Demand, Workload
 from mlsysim.physics import convolution as physics
+from mlsysim.physics.memory import weight_bytes
 from mlsysim.physics.precision import element_size
-from mlsysim.physics.transformer import weight_bytes
 from mlsysim.records import Count, Record
 
 Pair = tuple[Count, Count]

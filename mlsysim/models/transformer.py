@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from mlsysim.errors import InputError, positive_integer
 from mlsysim.models.types import Demand, Workload
+from mlsysim.physics import memory
 from mlsysim.physics import transformer as physics
 from mlsysim.physics.precision import element_size
 from mlsysim.records import Count
@@ -156,11 +157,17 @@ class TransformerWorkload(Workload):
         >>> print(Models.Llama3_70B.kv_cache_size(seq_len=1))
         327680.0 B
         """
-        tokens = positive_integer("seq_len", seq_len) * positive_integer("batch_size", batch_size)
+        tokens = self._context(seq_len) * positive_integer("batch_size", batch_size)
         return wrap(self._kv_bytes(tokens, element_size(precision)), "byte")
 
+    def _context(self, seq_len: Any) -> int:
+        tokens = positive_integer("seq_len", seq_len)
+        if tokens > self.max_context:
+            raise InputError(f"seq_len must be at most {self.max_context}, the context of {self.name}; got {tokens}")
+        return tokens
+
     def _kv_bytes(self, tokens: Any, size: Any) -> Any:
-        return physics.kv_cache_bytes.plain(self.layers, self.kv_heads, self.head_dim, tokens, size)
+        return memory.kv_cache_bytes.plain(self.layers, self.kv_heads, self.head_dim, tokens, size)
 
     def demand(
         self,
@@ -172,15 +179,13 @@ class TransformerWorkload(Workload):
     ) -> Demand:
         """Return what one forward pass demands; see `Workload.demand`.
 
-        `decode` makes one token for each sequence, whose context is `seq_len` tokens, that one included. `prefill` reads
-        `seq_len` tokens of each sequence and gives logits for the last; `encode` reads all of them, each seeing all.
-        Without `seq_len`, a sequence has `default_context` tokens.
+        `decode` makes one token for each sequence, whose context is `seq_len` tokens, that one included. `prefill`
+        reads `seq_len` tokens of each sequence and gives logits for the last; `encode` reads all of them, and each
+        sees all. Without `seq_len`, a sequence has `default_context` tokens.
         """
         phase = self._phase(phase)
         batch = positive_integer("batch_size", batch_size)
-        context = self.default_context if seq_len is None else positive_integer("seq_len", seq_len)
-        if context > self.max_context:
-            raise InputError(f"seq_len must be at most {self.max_context}, the context of {self.name}; got {context}")
+        context = self._context(self.default_context if seq_len is None else seq_len)
         size = element_size(precision)
         kv_size = size if kv_precision is None else element_size(kv_precision, "kv_precision")
         return self._demand(batch, phase, context, size, kv_size)
@@ -199,9 +204,9 @@ class TransformerWorkload(Workload):
         return Demand(
             samples=batch,
             flops=physics.forward_flops.plain(layers, head, attention),
-            weights=physics.weight_bytes.plain(self.parameter_count, size),
+            weights=memory.weight_bytes.plain(self.parameter_count, size),
             activations=physics.activation_bytes.plain(tokens, self.layers, *width, logits, size),
-            kv_traffic=physics.kv_traffic_bytes.plain(
+            kv_traffic=memory.kv_traffic_bytes.plain(
                 self.layers, self.kv_heads, self.head_dim, cached, tokens, kv_size
             ),
             kv_cache=self._kv_bytes(cached, kv_size) if self.architecture == "decoder" else 0,

@@ -1,1 +1,1 @@
-"""The equations: pure functions of plain numbers or arrays in s, byte, FLOP, W, J and USD, units checked at the door."""
+"""The equations: pure functions of plain numbers or arrays (s, byte, FLOP, W, J, USD), units checked at the door."""

@@ -65,8 +65,10 @@ class Step:
     equation: Equation
     inputs: dict[str, Any]
     value: Any
+    part: str
 
 
+_part: ContextVar[str] = ContextVar("part", default="")
 _steps: ContextVar[list[Step] | None] = ContextVar("steps", default=None)
 
 
@@ -88,6 +90,16 @@ def record() -> Iterator[list[Step]]:
         yield steps
     finally:
         _steps.reset(token)
+
+
+@contextmanager
+def part(title: str) -> Iterator[None]:
+    """Note the equations inside the `with` block as one part of a derivation."""
+    token = _part.set(title)
+    try:
+        yield
+    finally:
+        _part.reset(token)
 
 
 class Equation(Protocol):
@@ -131,7 +143,7 @@ def equation(formula: str, unit: str, source: str, **symbols: Symbol) -> Callabl
             if (steps := _steps.get()) is not None:
                 bound = signature.bind(*args, **kwargs)
                 bound.apply_defaults()
-                steps.append(Step(door, dict(bound.arguments), value))
+                steps.append(Step(door, dict(bound.arguments), value, _part.get()))
             return value
 
         @functools.wraps(function)

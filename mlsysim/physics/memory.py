@@ -4,7 +4,132 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlsysim.physics.equation import equation, nonnegative, positive
+from mlsysim.physics.equation import count, equation, nonnegative, positive
+
+
+@equation(
+    "W = N·b", "byte", "pope2023efficiently", parameters=positive("N", "param"), element_size=positive("b", "byte")
+)
+def weight_bytes(parameters: Any, element_size: Any) -> Any:
+    """Return the size of the weights, W = N·b.
+
+    Parameters
+    ----------
+    parameters
+        N, parameters held [param].
+    element_size
+        b, bytes of one element [byte].
+
+    Returns
+    -------
+    Quantity
+        W [byte].
+
+    Notes
+    -----
+    Source: [pope2023efficiently].
+
+    Examples
+    --------
+    >>> from mlsysim import Q_
+    >>> print(f"{weight_bytes(Q_(70.6, 'Bparam'), Q_(2, 'byte')).to('GB'):.1f}")
+    141.2 GB
+    """
+    return parameters * element_size
+
+
+@equation(
+    "K = 2·L·k·d·T·b",
+    "byte",
+    "pope2023efficiently",
+    layers=count("L"),
+    kv_heads=count("k"),
+    head_dim=count("d"),
+    tokens=nonnegative("T", "token"),
+    element_size=positive("b", "byte"),
+)
+def kv_cache_bytes(layers: Any, kv_heads: Any, head_dim: Any, tokens: Any, element_size: Any) -> Any:
+    """Return the size of the keys and values kept for a number of tokens, K = 2·L·k·d·T·b.
+
+    Parameters
+    ----------
+    layers
+        L, attention layers.
+    kv_heads
+        k, key-value heads.
+    head_dim
+        d, width of a head.
+    tokens
+        T, tokens kept, over all sequences [token].
+    element_size
+        b, bytes of one element [byte].
+
+    Returns
+    -------
+    Quantity
+        K [byte].
+
+    Notes
+    -----
+    Source: [pope2023efficiently]; grouped heads as in [ainslie2023gqa].
+
+    Examples
+    --------
+    Llama-3 70B at 16 bits:
+
+    >>> from mlsysim import Q_
+    >>> print(kv_cache_bytes(80, 8, 128, Q_(1, "token"), Q_(2, "byte")))
+    327680 B
+    """
+    return 2 * layers * kv_heads * head_dim * tokens * element_size
+
+
+@equation(
+    "K_rw = 2·L·k·d·(T + t)·b",
+    "byte",
+    "pope2023efficiently",
+    layers=count("L"),
+    kv_heads=count("k"),
+    head_dim=count("d"),
+    cached=nonnegative("T", "token"),
+    new=positive("t", "token"),
+    element_size=positive("b", "byte"),
+)
+def kv_traffic_bytes(layers: Any, kv_heads: Any, head_dim: Any, cached: Any, new: Any, element_size: Any) -> Any:
+    """Return the keys and values that a pass reads and writes, K_rw = 2·L·k·d·(T + t)·b.
+
+    Parameters
+    ----------
+    layers
+        L, attention layers.
+    kv_heads
+        k, key-value heads.
+    head_dim
+        d, width of a head.
+    cached
+        T, tokens whose keys and values are read, once each [token].
+    new
+        t, tokens whose keys and values are written [token].
+    element_size
+        b, bytes of one element [byte].
+
+    Returns
+    -------
+    Quantity
+        K_rw [byte].
+
+    Notes
+    -----
+    Source: [pope2023efficiently]. Read once is a lower bound for prefill: kernels that tile the queries read keys and
+    values again for each tile, though mostly from the cache of the chip [dao2022flashattention].
+
+    Examples
+    --------
+    >>> from mlsysim import Q_
+    >>> print(kv_traffic_bytes(32, 8, 128, Q_(2048, "token"), Q_(1, "token"), Q_(2, "byte")).to("MB"))
+    268.566528 MB
+    """
+    return 2 * layers * kv_heads * head_dim * (cached + new) * element_size
 
 
 @equation(
@@ -123,61 +248,3 @@ def flash_memory_time(weights: Any, flash_bandwidth: Any, activations: Any, sram
     2.0 ms
     """
     return weights / flash_bandwidth + activations / sram_bandwidth
-
-
-@equation("E = P_TDP·T", "J", "hennessy2017quantitative", power=positive("P_TDP", "W"), time=positive("T", "s"))
-def energy_bound(power: Any, time: Any) -> Any:
-    """Return the most energy that a pass can take, E = P_TDP·T.
-
-    Parameters
-    ----------
-    power
-        P_TDP, thermal design power: the sustained draw that cooling is built for [W]; scalar or array.
-    time
-        T [s].
-
-    Returns
-    -------
-    Quantity
-        E [J]; an upper bound, because few passes draw the full power.
-
-    Notes
-    -----
-    Source: [hennessy2017quantitative], section 1.5.
-
-    Examples
-    --------
-    >>> from mlsysim import Q_
-    >>> print(energy_bound(Q_(700, "W"), Q_(5, "ms")))
-    3.5 J
-    """
-    return power * time
-
-
-@equation("X = B / T", "1/s", "little1961proof", samples=positive("B", "dimensionless"), time=positive("T", "s"))
-def throughput(samples: Any, time: Any) -> Any:
-    """Return the results for each unit of time when passes follow one another, X = B / T.
-
-    Parameters
-    ----------
-    samples
-        B, results of one pass; scalar or array.
-    time
-        T, time of the pass [s].
-
-    Returns
-    -------
-    Quantity
-        X [1/s].
-
-    Notes
-    -----
-    Source: [little1961proof], for B requests in a system that each stays T.
-
-    Examples
-    --------
-    >>> from mlsysim import Q_
-    >>> print(throughput(8, Q_(2, "ms")))
-    4000.0 1/s
-    """
-    return samples / time

@@ -23,8 +23,8 @@ WIDER = {
     "fp64": ("fp64",),
     "fp32": ("fp32", "fp64"),
     "tf32": ("tf32", "fp32", "fp64"),
-    "bf16": ("bf16", "fp32", "fp64"),
-    "fp16": ("fp16", "bf16", "tf32", "fp32", "fp64"),
+    "bf16": ("bf16", "tf32", "fp32", "fp64"),
+    "fp16": ("fp16", "tf32", "fp32", "fp64", "bf16"),
     "fp8": ("fp8", "fp16", "bf16", "tf32", "fp32", "fp64"),
     "int8": ("int8", "fp16", "bf16", "tf32", "fp32", "fp64"),
     "fp4": ("fp4", "fp8", "fp16", "bf16", "tf32", "fp32", "fp64"),
@@ -32,7 +32,8 @@ WIDER = {
 }
 """Formats that can stand in for one, in the order in which a device is asked for them.
 
-bf16 reaches beyond fp16's range, so only fp32 can stand in for it; fp16 on a bf16-only device computes in bf16.
+Each holds the values of the one that it stands in for, but for bf16 in place of fp16: as wide, with fewer digits, and
+what a device computes in that has no other 16-bit format.
 """
 
 
@@ -50,7 +51,7 @@ def element_size(precision: str, name: str = "precision") -> float:
     0.5
     >>> element_size("float16")
     Traceback (most recent call last):
-    mlsysim.errors.UnknownName: unknown precision 'float16'; did you mean 'fp16'? Allowed: fp64, fp32, tf32, bf16, fp16, fp8, int8, fp4, int4
+    mlsysim.errors.UnknownName: unknown precision 'float16'; did you mean 'fp16'? Allowed: ...
     """
     if not isinstance(precision, str):
         raise InputTypeError(f"{name} must be a string such as 'fp16'; got {shown(precision)}")

@@ -260,3 +260,32 @@ def model_flops_utilization(flops: Any, peak: Any, time: Any) -> Any:
     40%
     """
     return flops / (peak * time)
+
+
+@equation("X = B / T", "1/s", "little1961proof", samples=positive("B", "dimensionless"), time=positive("T", "s"))
+def throughput(samples: Any, time: Any) -> Any:
+    """Return the results for each unit of time when passes follow one another, X = B / T.
+
+    Parameters
+    ----------
+    samples
+        B, results of one pass; scalar or array.
+    time
+        T, time of the pass [s].
+
+    Returns
+    -------
+    Quantity
+        X [1/s].
+
+    Notes
+    -----
+    Source: [little1961proof], for B requests in a system that each stays T.
+
+    Examples
+    --------
+    >>> from mlsysim import Q_
+    >>> print(throughput(8, Q_(2, "ms")))
+    4000.0 1/s
+    """
+    return samples / time

@@ -251,99 +251,6 @@ def causal_pairs(batch: Any, seq_len: Any) -> Any:
     return batch * seq_len * (seq_len + 1) / 2
 
 
-@equation(
-    "K = 2·L·k·d·T·b",
-    "byte",
-    "pope2023efficiently",
-    layers=count("L"),
-    kv_heads=count("k"),
-    head_dim=count("d"),
-    tokens=nonnegative("T", "token"),
-    element_size=positive("b", "byte"),
-)
-def kv_cache_bytes(layers: Any, kv_heads: Any, head_dim: Any, tokens: Any, element_size: Any) -> Any:
-    """Return the size of the keys and values kept for a number of tokens, K = 2·L·k·d·T·b.
-
-    Parameters
-    ----------
-    layers
-        L, attention layers.
-    kv_heads
-        k, key-value heads.
-    head_dim
-        d, width of a head.
-    tokens
-        T, tokens kept, over all sequences [token].
-    element_size
-        b, bytes of one element [byte].
-
-    Returns
-    -------
-    Quantity
-        K [byte].
-
-    Notes
-    -----
-    Source: [pope2023efficiently]; grouped heads as in [ainslie2023gqa].
-
-    Examples
-    --------
-    Llama-3 70B at 16 bits:
-
-    >>> from mlsysim import Q_
-    >>> print(kv_cache_bytes(80, 8, 128, Q_(1, "token"), Q_(2, "byte")))
-    327680 B
-    """
-    return 2 * layers * kv_heads * head_dim * tokens * element_size
-
-
-@equation(
-    "K_rw = 2·L·k·d·(T + t)·b",
-    "byte",
-    "pope2023efficiently",
-    layers=count("L"),
-    kv_heads=count("k"),
-    head_dim=count("d"),
-    cached=nonnegative("T", "token"),
-    new=positive("t", "token"),
-    element_size=positive("b", "byte"),
-)
-def kv_traffic_bytes(layers: Any, kv_heads: Any, head_dim: Any, cached: Any, new: Any, element_size: Any) -> Any:
-    """Return the keys and values that a pass reads and writes, K_rw = 2·L·k·d·(T + t)·b.
-
-    Parameters
-    ----------
-    layers
-        L, attention layers.
-    kv_heads
-        k, key-value heads.
-    head_dim
-        d, width of a head.
-    cached
-        T, tokens whose keys and values are read, once each [token].
-    new
-        t, tokens whose keys and values are written [token].
-    element_size
-        b, bytes of one element [byte].
-
-    Returns
-    -------
-    Quantity
-        K_rw [byte].
-
-    Notes
-    -----
-    Source: [pope2023efficiently]; read once because scores stay on the chip [dao2022flashattention].
-
-    Examples
-    --------
-    >>> from mlsysim import Q_
-    >>> print(kv_traffic_bytes(32, 8, 128, Q_(2048, "token"), Q_(1, "token"), Q_(2, "byte")).to("MB"))
-    268.566528 MB
-    """
-    return 2 * layers * kv_heads * head_dim * (cached + new) * element_size
-
-
 @equation("C = 6·N·D", "flop", "kaplan2020scaling", parameters=positive("N", "param"), tokens=positive("D", "token"))
 def training_flops(parameters: Any, tokens: Any) -> Any:
     """Return the operations of training a dense transformer, C = 6·N·D: forward 2, backward 4.
@@ -376,37 +283,6 @@ def training_flops(parameters: Any, tokens: Any) -> Any:
 
 
 @equation(
-    "W = N·b", "byte", "pope2023efficiently", parameters=positive("N", "param"), element_size=positive("b", "byte")
-)
-def weight_bytes(parameters: Any, element_size: Any) -> Any:
-    """Return the size of the weights, W = N·b.
-
-    Parameters
-    ----------
-    parameters
-        N, parameters held [param].
-    element_size
-        b, bytes of one element [byte].
-
-    Returns
-    -------
-    Quantity
-        W [byte].
-
-    Notes
-    -----
-    Source: [pope2023efficiently].
-
-    Examples
-    --------
-    >>> from mlsysim import Q_
-    >>> print(f"{weight_bytes(Q_(70.6, 'Bparam'), Q_(2, 'byte')).to('GB'):.1f}")
-    141.2 GB
-    """
-    return parameters * element_size
-
-
-@equation(
     "A = b·(T·L·(10·h + 4·a·d + 2·i) + Z)",
     "byte",
     "ivanov2021data",
@@ -424,8 +300,8 @@ def activation_bytes(
 ) -> Any:
     """Return the activations that a pass reads and writes, A = b·(T·L·(10·h + 4·a·d + 2·i) + Z).
 
-    Each operator reads its inputs and writes its outputs once; element-wise ones are fused into the product before them,
-    and scores never leave the chip [dao2022flashattention]. Per token and layer: two norms 4·h; queries h + a·d;
+    Each operator reads its inputs and writes its outputs once; element-wise ones are fused into the product before
+    them, and scores never leave the chip [dao2022flashattention]. Per token and layer: two norms 4·h; queries h + a·d;
     attention 2·a·d; output a·d + 2·h with the residual; up h + i; down i + 2·h with the residual. Keys and values are
     counted with the KV cache.
 

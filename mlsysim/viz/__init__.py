@@ -1,7 +1,7 @@
 """Figures: one function for each, in a house style with a light and a dark variant."""
 
 from mlsysim.viz.batch import plot_batch
-from mlsysim.viz.growth import growth, plot_growth
+from mlsysim.viz.generations import growth, plot_growth
 from mlsysim.viz.roofline import plot_roofline
 from mlsysim.viz.style import light_and_dark
 from mlsysim.viz.walls import plot_walls

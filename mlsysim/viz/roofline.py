@@ -11,7 +11,7 @@ from mlsysim.errors import InputError, InputTypeError, shown
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.physics.roofline import attainable_rate, ridge_point
 from mlsysim.units import pretty
-from mlsysim.viz.style import EngFormatter, plt, settings, theme_of
+from mlsysim.viz.style import EngFormatter, plt, settings, short_name, theme_of
 
 _MARKERS = "osD^vP"
 
@@ -27,9 +27,9 @@ def plot_roofline(
 ) -> Any:
     """Draw the roofline of one or more devices, and where results lie under it.
 
-    Both axes are logarithmic. A roof rises with the memory bandwidth up to the ridge point, which is marked, and is flat
-    at the dense peak beyond; a dashed line stands at the part of the peak that the results can reach. A point stands at
-    the intensity of a result and the rate that it reaches.
+    Both axes are logarithmic. A roof rises with the memory bandwidth up to the ridge point, which is marked, and is
+    flat at the dense peak beyond; a dashed line stands at the part of the peak that the results can reach. A point
+    stands at the intensity of a result and the rate that it reaches.
 
     Parameters
     ----------
@@ -53,8 +53,8 @@ def plot_roofline(
     Raises
     ------
     InputError, InputTypeError, UnknownName
-        For a device without published memory bandwidth, a precision that it lacks, labels that do not match the results,
-        or an object that is no result.
+        For a device without published memory bandwidth, a precision that it lacks, labels that do not match the
+        results, or an object that is no result.
 
     Examples
     --------
@@ -89,7 +89,7 @@ def plot_roofline(
             below = peak in seen
             seen.append(peak)
             ax.annotate(
-                f"{device.name.removeprefix(f'{device.vendor} ')}: {pretty(peak, 'flop/s')}, ridge {pretty(ridge, 'flop/byte')}",
+                f"{short_name(device)}: {pretty(peak, 'flop/s')}, ridge {pretty(ridge, 'flop/byte')}",
                 (high, peak),
                 xytext=(-2, -6 if below else 5),
                 textcoords="offset points",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from mlsysim.errors import unknown
+from mlsysim.hardware.types import HardwareNode
 
 try:
     import matplotlib.pyplot as plt
@@ -69,6 +70,11 @@ def settings(name: str) -> dict[str, Any]:
     }
 
 
+def short_name(device: HardwareNode) -> str:
+    """Return the name of a device without its vendor."""
+    return device.name.removeprefix(f"{device.vendor} ")
+
+
 def light_and_dark(plot: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     """Draw a figure of this package twice on a page, for its light and its dark mode.
 
@@ -86,4 +92,13 @@ def light_and_dark(plot: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         plt.show()
 
 
-__all__ = ["EngFormatter", "THEMES", "Theme", "light_and_dark", "plt", "settings", "theme_of"]
+__all__ = [
+    "THEMES",
+    "EngFormatter",
+    "Theme",
+    "light_and_dark",
+    "plt",
+    "settings",
+    "short_name",
+    "theme_of",
+]

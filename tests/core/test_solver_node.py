@@ -150,7 +150,7 @@ class TestEfficiency:
     def test_measured_on_the_device(self):
         profile = Engine.solve(Models.ResNet50, H100)
         assert profile.efficiency == H100.efficiency["fp16"]
-        assert profile.efficiency_source == "measured on this device [aiconfigurator2026]"
+        assert profile.efficiency_source == "matrix products timed on this device [aiconfigurator2026]"
 
     def test_measured_in_the_format_that_computes(self):
         assert Engine.solve(Models.ResNet50, A100, precision="fp8").efficiency == A100.efficiency["fp16"]
@@ -158,7 +158,14 @@ class TestEfficiency:
     def test_a_universal_constant_where_nothing_was_measured(self):
         profile = Engine.solve(Models.ResNet50, V100)
         assert profile.efficiency == 0.78
-        assert profile.efficiency_source == "universal constant, not measured on this device [aiconfigurator2026]"
+        assert profile.efficiency_source == "universal constant [aiconfigurator2026]"
+        assert any("no efficiency was measured on this device" in note for note in profile.notes)
+
+    def test_a_format_with_the_peak_of_a_measured_one_is_like_it(self):
+        """So that int8 on an H100 is not faster than fp8, whose peak and traffic are the same."""
+        int8, fp8 = (Engine.solve(Models.BERT_Base, H100, 64, precision) for precision in ("int8", "fp8"))
+        assert int8.latency == fp8.latency
+        assert int8.efficiency_source.endswith("in fp8, which has the same peak")
 
     def test_of_a_device_of_ones_own(self):
         mine = device(efficiency={"fp32": 0.4})
@@ -213,7 +220,8 @@ class TestBottleneck:
 
     def test_embedding_tables_are_named_where_they_matter(self):
         assert any(
-            "1.051 GB (6% of the traffic) are embedding tables" in n for n in Engine.solve(Models.Llama3_8B, H100).notes
+            "1.051 GB of them (6% of the traffic) are embedding tables" in n
+            for n in Engine.solve(Models.Llama3_8B, H100).notes
         )
         assert not any(
             "embedding" in n
@@ -399,6 +407,13 @@ class TestWhatWouldFit:
             )
         else:
             assert counts == []
+
+
+@pytest.mark.parametrize("solve", [SingleNodeModel().solve, serve])
+def test_one_request_too_many_is_answered_with_one_fewer(solve):
+    largest = int(solve(Models.Llama3_8B, H100, batch_size=1000).would_fit[0].removeprefix("batch_size="))
+    assert solve(Models.Llama3_8B, H100, batch_size=largest).feasible
+    assert solve(Models.Llama3_8B, H100, batch_size=largest + 1).would_fit[0] == f"batch_size={largest}"
 
 
 def test_a_format_with_arithmetic_of_its_own_is_proposed_first():

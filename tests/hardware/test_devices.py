@@ -105,7 +105,15 @@ def test_plain_numbers_are_the_quantities_in_base_units(device):
 
 @pytest.mark.parametrize(
     ("name", "precision", "ridge"),
-    [("H100", "fp16", 295), ("A100", "fp16", 153), ("V100", "fp16", 139), ("T4", "fp16", 203), ("nRF52840", "int8", 1)],
+    [
+        ("H100", "fp16", 295),
+        ("A100", "fp16", 153),
+        ("V100", "fp16", 139),
+        ("T4", "fp16", 203),
+        ("H100", "fp8", 591),
+        ("H100", "fp32", 20),
+        ("nRF52840", "int8", 1),
+    ],
 )
 def test_ridge_points(name, precision, ridge):
     assert f"{Hardware[name].ridge_point(precision).m_as('flop/byte'):.0f}" == str(ridge)

@@ -12,7 +12,7 @@ DIGITS = {
     ("Llama3_8B", "parameters"): 10,
     ("Llama3_70B", "parameters"): 11,
     ("BERT_Base", "parameters"): 2,
-    ("DS_CNN", "parameters"): 5,
+    ("DS_CNN", "parameters"): 3,
     ("DS_CNN", "flops"): 7,
     ("ResNet50", "parameters"): 8,
     ("ResNet50", "flops"): 2,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlsysim.physics import transformer
+from mlsysim.physics import memory, transformer
 
 small = st.integers(1, 64)
 
@@ -56,7 +56,7 @@ def test_live_activations_cover_the_widest_operator(tokens, hidden, kv_heads, gr
 @given(layers=small, kv_heads=small, head_dim=small, tokens=small)
 def test_the_cache_grows_by_two_vectors_a_head_and_layer(layers, kv_heads, head_dim, tokens):
     def size(count):
-        return transformer.kv_cache_bytes.plain(layers, kv_heads, head_dim, count, 2)
+        return memory.kv_cache_bytes.plain(layers, kv_heads, head_dim, count, 2)
 
     assert size(tokens + 1) - size(tokens) == 2 * layers * kv_heads * head_dim * 2
 

@@ -61,7 +61,7 @@ def what_fits(
 
 
 def _narrower(precision: str, peaks: Container[str]) -> list[str]:
-    """The formats narrower than one that a device can compute on, the widest first, those it has arithmetic for before."""
+    """The narrower formats that a device can compute on: the widest first, those that it has arithmetic for before."""
     usable = [e for e in ELEMENT_SIZE if any(wider in peaks for wider in WIDER[e])]
     narrower = [e for e in usable if ELEMENT_SIZE[e] < ELEMENT_SIZE[precision]]
     return sorted(narrower, key=lambda e: (-ELEMENT_SIZE[e], e not in peaks))

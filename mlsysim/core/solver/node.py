@@ -14,6 +14,8 @@ from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.types import Demand, Workload
 from mlsysim.physics import memory as memory_physics
 from mlsysim.physics import roofline
+from mlsysim.physics.energy import energy_bound
+from mlsysim.physics.equation import part
 from mlsysim.units import pretty
 
 
@@ -85,6 +87,7 @@ class _Machine(NamedTuple):
     peak: float
     efficiency: float
     efficiency_source: str
+    measured: bool = True
 
     @classmethod
     def of(cls, hardware: HardwareNode, precision: str, efficiency: float | None) -> _Machine:
@@ -92,14 +95,15 @@ class _Machine(NamedTuple):
         peak = hardware.plain.peaks[computed]
         if efficiency is not None:
             return cls(hardware, computed, peak, fraction("efficiency", efficiency), "given")
-        if computed in hardware.efficiency:
-            figure = hardware.figures.get(f"efficiency.{computed}")
-            source = f"measured on this device [{figure.source}]" if figure else "the record of this device"
-            return cls(hardware, computed, peak, hardware.efficiency[computed], source)
-        figure = universal_efficiency()
-        return cls(
-            hardware, computed, peak, figure.value, f"universal constant, not measured on this device [{figure.source}]"
-        )
+        measured = {fmt: at for fmt, at in hardware.efficiency.items() if hardware.plain.peaks.get(fmt) == peak}
+        if not measured:
+            figure = universal_efficiency()
+            return cls(hardware, computed, peak, figure.value, f"universal constant [{figure.source}]", measured=False)
+        fmt = computed if computed in measured else next(iter(measured))
+        figure = hardware.figures.get(f"efficiency.{fmt}")
+        source = f"matrix products timed on this device [{figure.source}]" if figure else "the record of this device"
+        like = "" if fmt == computed else f", in {fmt}, which has the same peak"
+        return cls(hardware, computed, peak, measured[fmt], source + like)
 
 
 class _Timing(NamedTuple):
@@ -140,20 +144,26 @@ def _notes(model: Workload, machine: _Machine, precision: str, traffic: float, a
         notes.append(
             f"{hardware.name} has no {precision} arithmetic: {machine.compute_precision} computes, {precision} moves"
         )
+    if not machine.measured:
+        notes.append(
+            "no efficiency was measured on this device: that of matrix products on data-centre GPUs stands in, and off"
+            " such GPUs the latency is nearer to a lower bound"
+        )
     if hardware.plain.dispatch_tax is None:
         notes.append("no launch overhead is recorded for this device: it counts as 0")
     if hardware.plain.bandwidth is None:
         notes.append(
-            "the memory bandwidth of this device is not published: memory traffic takes no time, latency is a lower bound"
+            "the memory bandwidth of this device is not published: memory traffic takes no time, and the latency is a"
+            " lower bound"
         )
-    if (
-        model.lookup_count
-        and (looked_up := model.lookup_count * account.weights / model.parameter_count) > 0.01 * traffic
-    ):
+    looked_up = model.lookup_count and model.lookup_count * account.weights / model.parameter_count
+    if looked_up > 0.01 * traffic:
         notes.append(
-            f"every weight counts as read once; of these, {pretty(looked_up, 'byte')} ({looked_up / traffic:.0%} of the traffic)"
-            " are embedding tables, of which a pass reads a few rows"
+            f"every weight counts as read once; {pretty(looked_up, 'byte')} of them ({looked_up / traffic:.0%} of the"
+            " traffic) are embedding tables, of which a pass reads a few rows"
         )
+    if model.note:
+        notes.append(model.note)
     if not account.fits:
         notes.append("does not fit: times are those of the device if it had the memory")
     return tuple(notes)
@@ -248,7 +258,7 @@ class SingleNodeModel(Solver):
             latency_compute=timing.compute,
             latency_memory=timing.memory,
             latency_overhead=timing.overhead,
-            throughput=memory_physics.throughput.plain(demand.samples, timing.total),
+            throughput=roofline.throughput.plain(demand.samples, timing.total),
             bottleneck=timing.bottleneck,
             feasible=account.fits,
             memory_footprint=account.total,
@@ -261,7 +271,7 @@ class SingleNodeModel(Solver):
             arithmetic_intensity=roofline.arithmetic_intensity.plain(demand.flops, timing.traffic),
             ridge_point=roofline.ridge_point.plain(machine.peak, bandwidth) if bandwidth else None,
             mfu=roofline.model_flops_utilization.plain(demand.flops, machine.peak, timing.total),
-            energy=memory_physics.energy_bound.plain(tdp, timing.total) if tdp else None,
+            energy=energy_bound.plain(tdp, timing.total) if tdp else None,
             batch_size=demand.samples,
             phase=phase or model.phases[0],
             precision=precision,
@@ -311,8 +321,8 @@ class ServingModel(Solver):
         precision, efficiency, kv_precision
             As in `SingleNodeModel.solve`.
         prefill_chunk
-            Tokens read at once: their activations, not those of all prompts, are in the memory account
-            [agrawal2024sarathi].
+            Tokens of a prompt read at once: their activations, not those of all prompts, are in the memory account
+            [agrawal2024sarathi]. The time counts the weights as read once, however many chunks there are.
 
         Returns
         -------
@@ -327,17 +337,21 @@ class ServingModel(Solver):
         check_model(model), check_hardware(hardware)
         if "prefill" not in model.phases:
             raise InputError(
-                f"model must be a decoder, with a prefill and a decode; {model.name} has only: {', '.join(model.phases)}"
+                f"model must be a decoder, with prefill and decode; {model.name} has only: {', '.join(model.phases)}"
             )
         machine = _Machine.of(hardware, precision, efficiency)
         seq_len = positive_integer("seq_len", seq_len)
-        prefill = model.demand(batch_size, precision, "prefill", seq_len, kv_precision)
-        decode = model.demand(batch_size, precision, "decode", seq_len, kv_precision)
         chunk = min(positive_integer("prefill_chunk", prefill_chunk), seq_len)
-        first, step = _time(prefill, machine), _time(decode, machine)
+        with part("Prefill"):
+            prefill = model.demand(batch_size, precision, "prefill", seq_len, kv_precision)
+            first = _time(prefill, machine)
+        with part("Decode"):
+            decode = model.demand(batch_size, precision, "decode", seq_len, kv_precision)
+            step = _time(decode, machine)
 
         def account_of(decode: Demand, element: str) -> Account:
-            live = max(model.demand(1, element, "prefill", chunk, kv_precision).live, decode.live)
+            with part("One chunk of a prompt"):
+                live = max(model.demand(1, element, "prefill", chunk, kv_precision).live, decode.live)
             return Account.of(hardware.plain, decode.weights, decode.kv_cache, live)
 
         def account_at(batch: int, element: str) -> Account:
@@ -361,7 +375,7 @@ class ServingModel(Solver):
             hardware=hardware.name,
             ttft=first.total,
             itl=step.total,
-            throughput=memory_physics.throughput.plain(decode.samples, step.total),
+            throughput=roofline.throughput.plain(decode.samples, step.total),
             prefill_bottleneck=first.bottleneck,
             decode_bottleneck=step.bottleneck,
             feasible=account.fits,

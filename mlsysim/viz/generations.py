@@ -8,7 +8,7 @@ from typing import Any
 from mlsysim.core.solver.base import check_hardware
 from mlsysim.errors import InputError, shown
 from mlsysim.hardware.types import HardwareNode
-from mlsysim.viz.style import plt, settings, theme_of
+from mlsysim.viz.style import plt, settings, short_name, theme_of
 
 _FIGURES = ("peak rate", "memory bandwidth", "memory capacity")
 
@@ -91,13 +91,9 @@ def plot_growth(
                 va="center",
                 color=colour,
             )
-        ax.set(yscale="log", ylabel=f"Over {_short(devices[0])}", xlim=(-0.3, len(devices) + 0.35))
+        ax.set(yscale="log", ylabel=f"Over {short_name(devices[0]).split()[0]}", xlim=(-0.3, len(devices) + 0.35))
         ticks = [2**power for power in range(8) if 2**power <= 1.3 * max(map(max, ratios.values()))]
         ax.set_yticks(ticks, [f"× {tick}" for tick in ticks])
         ax.minorticks_off()
-        ax.set_xticks(list(places), [f"{_short(device)}\n{device.release_year}" for device in devices])
+        ax.set_xticks(list(places), [f"{short_name(device).split()[0]}\n{device.release_year}" for device in devices])
     return ax
-
-
-def _short(device: HardwareNode) -> str:
-    return device.name.removeprefix(f"{device.vendor} ").split()[0]
