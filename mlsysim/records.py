@@ -60,6 +60,10 @@ Power = positive_in("W")
 Time = positive_in("s")
 TimeOrZero = positive_in("s", or_zero=True)
 CarbonIntensity = positive_in("gCO2e/kWh")
+Emission = positive_in("gCO2e")
+Money = positive_in("dollar")
+EnergyPrice = positive_in("dollar/kWh")
+WaterIntensity = positive_in("liter/kWh")
 Count = Annotated[int, Field(ge=1, strict=True)]
 
 
@@ -117,13 +121,31 @@ def _readable(record: type[Record], error: ValidationError) -> Exception:
 
 
 class Figure(Record):
-    """Where one figure of a record comes from."""
+    """Where one figure of a record comes from.
+
+    Parameters
+    ----------
+    value, unit
+        The figure itself.
+    source
+        A key of ``references.bib``, or the address of a page.
+    condition
+        Under which it holds: dense, per direction, life cycle.
+    quoted
+        The words of the vendor, where ours differ.
+    date
+        The day, month or year for which it holds, where it changes: a price, a grid.
+    note
+        Which of several sources was taken and why, where they disagree.
+    """
 
     value: float
     unit: str
     source: str
     condition: str | None = None
     quoted: str | None = None
+    date: str | None = None
+    note: str | None = None
 
     @property
     def quantity(self) -> Any:

@@ -8,7 +8,14 @@ def _group(stem: str) -> Registry[HardwareNode]:
     return Registry("hardware", HardwareNode.from_record, "mlsysim.hardware", stem)
 
 
-Hardware: Catalog[HardwareNode] = Catalog("hardware", Cloud=_group("cloud"), Edge=_group("edge"), Tiny=_group("tiny"))
+Hardware: Catalog[HardwareNode] = Catalog(
+    "hardware",
+    Cloud=_group("cloud"),
+    Workstation=_group("workstation"),
+    Mobile=_group("mobile"),
+    Edge=_group("edge"),
+    Tiny=_group("tiny"),
+)
 
 
 def universal_efficiency() -> Figure:
@@ -22,6 +29,4 @@ def universal_efficiency() -> Figure:
     return _UNIVERSAL["efficiency"]
 
 
-_UNIVERSAL: Registry[Figure] = Registry(
-    "universal constant", lambda raw: Figure(**raw), "mlsysim.hardware", "universal"
-)
+_UNIVERSAL: Registry[Figure] = Registry("universal constant", lambda raw: Figure(**raw), "mlsysim.hardware", "universal")

@@ -5,12 +5,25 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from mlsysim.errors import InputError, fraction, unknown
 from mlsysim.physics.precision import ELEMENT_SIZE, compute_format, element_size
 from mlsysim.physics.roofline import ridge_point
-from mlsysim.records import Bandwidth, Frozen, FrozenDict, Power, Rate, Record, Size, Sourced, TimeOrZero
+from mlsysim.records import (
+    Bandwidth,
+    Emission,
+    Frozen,
+    FrozenDict,
+    Money,
+    Power,
+    Rate,
+    Record,
+    Size,
+    Sourced,
+    Time,
+    TimeOrZero,
+)
 
 
 class ComputeCore(Record):
@@ -135,8 +148,15 @@ class HardwareNode(Sourced):
         Thermal design power [W].
     dispatch_tax
         Fixed time of starting a forward pass [s].
-    efficiency
-        Reachable fraction of the dense peak by precision, where it was measured.
+    efficiency, memory_efficiency, kernel_floor
+        By precision, where they were measured: reachable fraction of the dense peak and of the memory bandwidth, and
+        the least time that a kernel takes [s].
+    price
+        Price of one device; the figure has its date and its kind [USD].
+    embodied_carbon
+        Emissions of making one device [gCO2e].
+    note
+        What a reader should know of the record.
     figures
         Where each figure comes from, by its dotted path: ``"memory.bandwidth"``.
 
@@ -164,16 +184,21 @@ class HardwareNode(Sourced):
     tdp: Power | None = None
     dispatch_tax: TimeOrZero | None = None
     efficiency: Annotated[dict[str, float], Frozen] = FrozenDict()
+    memory_efficiency: Annotated[dict[str, float], Frozen] = FrozenDict()
+    kernel_floor: Annotated[dict[str, Time], Frozen] = FrozenDict()
+    price: Money | None = None
+    embodied_carbon: Emission | None = None
+    note: str | None = None
 
-    @field_validator("efficiency", mode="before")
+    @field_validator("efficiency", "memory_efficiency", mode="before")
     @classmethod
-    def _fractions(cls, values: Any) -> Any:
+    def _fractions(cls, values: Any, about: ValidationInfo) -> Any:
         if not isinstance(values, dict):
             raise ValueError("must be fractions by precision, such as {'fp16': 0.8}")
         plain = {precision: getattr(value, "magnitude", value) for precision, value in values.items()}
         for precision, value in plain.items():
             element_size(precision)
-            fraction(f"efficiency[{precision!r}]", value)
+            fraction(f"{about.field_name}[{precision!r}]", value)
         return plain
 
     @cached_property
