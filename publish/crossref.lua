@@ -6,53 +6,32 @@ local counts, numbers, cited = {}, {}, false
 
 local function html(text) return pandoc.RawBlock('html', text) end
 
-local function kind_of(id)
-  local kind = id:match '^(%l+)%-'
-  return names[kind] and kind
-end
+-- "Figure" for `fig-roofline`; nil for the id of a thing without a number.
+local function name_of(id) return names[id:match '^(%l+)%-'] end
 
 -- "Figure 3", after noting that `id` has number 3.
 local function number(id)
-  local kind = kind_of(id)
-  counts[kind] = (counts[kind] or 0) + 1
-  numbers[id] = tostring(counts[kind])
-  return names[kind] .. '\u{a0}' .. numbers[id]
+  local name = name_of(id)
+  counts[name] = (counts[name] or 0) + 1
+  numbers[id] = tostring(counts[name])
+  return name .. '\u{a0}' .. numbers[id]
 end
 
--- Content of an element that a profile shows, nothing for one that it hides.
+-- Content of an element that the profile shows, nothing for one that it hides.
 local function conditional(el)
-  local profile, active = el.attributes['when-profile'], os.getenv 'QUARTO_PROFILE' or ''
+  local profile = el.attributes['when-profile']
   if not profile then return nil end
-  local on = (',' .. active .. ','):find(',' .. profile .. ',', 1, true) ~= nil
-  return on == el.classes:includes 'content-visible' and el.content or {}
+  local active = profile == os.getenv 'QUARTO_PROFILE'
+  return active == el.classes:includes 'content-visible' and el.content or {}
 end
-
--- Figures and tables with an id of their own, in the general form: a div that ends with its caption.
-local function as_div(el, content)
-  local caption = pandoc.Para(pandoc.utils.blocks_to_inlines(el.caption.long))
-  return pandoc.Div({content, caption}, {id = el.identifier})
-end
-
-local general = {
-  Figure = function(figure)
-    local image = figure.content[1].content[1]
-    image.attributes['fig-alt'] = image.attributes['fig-alt'] or pandoc.utils.stringify(image.caption)
-    image.caption = {}
-    return kind_of(figure.identifier) and as_div(figure, pandoc.Para {image})
-  end,
-  Table = function(tbl)
-    return kind_of(tbl.identifier) and as_div(tbl, pandoc.Table({}, tbl.colspecs, tbl.head, tbl.bodies, tbl.foot))
-  end,
-  Div = conditional,
-  Span = conditional,
-}
 
 -- A numbered figure with its caption below, or table with its caption above.
 local function float(id, content, caption)
-  local text = pandoc.Inlines {number(id) .. (#caption > 0 and ': ' or '')} .. caption
+  if not name_of(id) then return nil end
+  local text = pandoc.Inlines {number(id) .. (#caption > 0 and ': ' or '')} .. pandoc.utils.blocks_to_inlines(caption)
   local captioned = pandoc.Blocks {html '<figcaption>', pandoc.Plain(text), html '</figcaption>'}
-  if kind_of(id) == 'tbl' then captioned:extend(content) else captioned = content .. captioned end
-  captioned:insert(1, html(('<figure id="%s" class="quarto-float quarto-float-%s">'):format(id, kind_of(id))))
+  captioned = name_of(id) == 'Table' and captioned .. content or content .. captioned
+  captioned:insert(1, html(('<figure id="%s" class="quarto-float quarto-float-%s">'):format(id, id:sub(1, 3))))
   captioned:insert(html '</figure>')
   return captioned, false
 end
@@ -67,54 +46,55 @@ end
 
 local numbering = {
   traverse = 'topdown',
-  Div = function(div)
-    local kind, last = kind_of(div.identifier), div.content[#div.content]
-    if kind == 'exr' then return exercise(div) end
-    if kind then return float(div.identifier, div.content, last.t == 'Para' and div.content:remove().content or {}) end
+  Figure = function(figure)
+    local image = figure.content[1].content[1]
+    image.attributes['fig-alt'] = image.attributes['fig-alt'] or pandoc.utils.stringify(image.caption)
+    image.caption = {}
+    return float(figure.identifier, pandoc.Blocks {pandoc.Para {image}}, figure.caption.long)
   end,
-  Span = function(equation)
-    if kind_of(equation.identifier) ~= 'eq' then return nil end
-    number(equation.identifier)
-    equation.content:insert(pandoc.Span('(' .. numbers[equation.identifier] .. ')', {class = 'equation-number'}))
-    return equation
+  Table = function(tbl)
+    local plain = pandoc.Table({}, tbl.colspecs, tbl.head, tbl.bodies, tbl.foot)
+    return float(tbl.identifier, pandoc.Blocks {plain}, tbl.caption.long)
+  end,
+  Div = function(div)
+    if name_of(div.identifier) == 'Exercise' then return exercise(div) end
+    local last = div.content[#div.content]
+    return float(div.identifier, div.content, last and last.t == 'Para' and {div.content:remove()} or {})
+  end,
+  Span = function(span)
+    if name_of(span.identifier) ~= 'Equation' then return nil end
+    number(span.identifier)
+    span.content:insert(pandoc.Span('(' .. numbers[span.identifier] .. ')', {class = 'equation-number'}))
+    return span
   end,
 }
 
-local function number_sections(blocks)
-  pandoc.Div(pandoc.utils.make_sections(true, nil, blocks)):walk {Div = function(section)
-    if section.attributes.number then numbers[section.identifier] = section.attributes.number:gsub('^0%.', '') end
-  end}
-end
-
--- Links for the cross-references in a group of citations; the others stay citations.
--- pandoc reads `@eq-x [@key]` as one such group.
+-- Links for the cross-references in a group of citations, before the citations: `@eq-x [@key]` is one such group.
 local function references(cite)
   local out, citations = pandoc.Inlines {}, pandoc.List()
   for _, citation in ipairs(cite.citations) do
-    local kind = kind_of(citation.id)
-    if kind then
+    local name = name_of(citation.id)
+    if name then
       local value = assert(numbers[citation.id], 'unknown cross-reference @' .. citation.id)
-      local name = #citation.prefix > 0 and pandoc.utils.stringify(citation.prefix) or names[kind]
+      name = #citation.prefix > 0 and pandoc.utils.stringify(citation.prefix) or name
       local text = citation.mode == 'SuppressAuthor' and value or name .. '\u{a0}' .. value
-      if #out > 0 then out:insert(pandoc.Str ', ') end
-      out:insert(pandoc.Link(text, '#' .. citation.id, '', {class = 'quarto-xref'}))
+      out:extend {pandoc.Str ', ', pandoc.Link(text, '#' .. citation.id, '', {class = 'quarto-xref'})}
     else
-      cited = true
       citations:insert(citation)
     end
   end
-  if #out == 0 then return nil end
-  return #citations > 0 and out .. {pandoc.Space(), pandoc.Cite({}, citations)} or out
+  cited = cited or #citations > 0
+  if #citations > 0 then out:extend {pandoc.Space(), pandoc.Cite({}, citations)} end
+  out:remove(1)
+  return out
 end
 
 local function as_html(block) return pandoc.write(pandoc.Pandoc {block}, 'html5', {html_math_method = 'mathml'}) end
 
 -- MathML whose text smalldocs cannot mistake for Markdown.
 local function mathml(math)
-  local text = as_html(pandoc.Plain {math}):gsub('<annotation.-</annotation>', ''):gsub('>([^<&]+)<', function(content)
-    return '>' .. content:gsub('%p', function(char) return ('&#%d;'):format(char:byte()) end) .. '<'
-  end)
-  return pandoc.RawInline('html', text)
+  local text = as_html(pandoc.Plain {math}):gsub('<annotation.-</annotation>', '')
+  return pandoc.RawInline('html', (text:gsub('[]*_^~`|[\\{}$!@]', function(char) return ('&#%d;'):format(char:byte()) end)))
 end
 
 local function boxed_table(tbl)
@@ -122,10 +102,16 @@ local function boxed_table(tbl)
   return html('<div class="sd-table">' .. as_html(tbl) .. '</div>')
 end
 
+-- HTML inside a paragraph leaves as it is, which smalldocs reads; `{=html}` it reads only around a block.
+local function unfenced(raw) return pandoc.RawInline('markdown', raw.text) end
+
 function Pandoc(doc)
-  doc = doc:walk(general):walk(numbering)
-  if doc.meta['number-sections'] then number_sections(doc.blocks) end
+  doc = doc:walk({Div = conditional, Span = conditional}):walk(numbering)
+  local sections = doc.meta['number-sections'] and pandoc.utils.make_sections(true, nil, doc.blocks) or pandoc.Blocks {}
+  sections:walk {Div = function(section)
+    if section.attributes.number then numbers[section.identifier] = section.attributes.number:gsub('^0%.', '') end
+  end}
   doc = doc:walk {Cite = references}
   if cited then doc.blocks:insert(pandoc.Header(2, 'References', {id = 'references', class = 'unnumbered'})) end
-  return pandoc.utils.citeproc(doc):walk({Math = mathml}):walk {Table = boxed_table}
+  return pandoc.utils.citeproc(doc):walk({Math = mathml}):walk({Table = boxed_table}):walk {RawInline = unfenced}
 end

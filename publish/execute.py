@@ -4,22 +4,20 @@ import hashlib
 import re
 import sys
 from functools import cache
-from html import escape
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
+import nbclient
 import nbformat
 import yaml
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
-from rich.text import Text
 from smalldocs.config import BuildError
+from smalldocs.notebook import ANSI, code_attrs, output_html
 from smalldocs.site import Page
 
-CODE = re.compile(  # a fenced block, which is a cell when its info is `{python}`, or an inline expression
-    r"^(?P<fence>`{3,}|~{3,})(?P<info>.*)\n(?P<code>(?:.*\n)*?)(?P=fence)[ \t]*$|`\{python\} (?P<inline>[^`\n]+)`", re.M
-)
+# A cell, another fenced block, or an inline expression
+FENCED = r"^(?P<fence>`{3,}|~{3,})(?: *\{python\} *\n(?P<cell>(?:.*\n)*?)|(?:.*\n)+?)(?P=fence)[ \t]*$"
+CODE = re.compile(FENCED + r"|`\{python\} (?P<inline>[^`\n]+)`", re.M)
 
 
 @cache
@@ -31,61 +29,46 @@ def environment(root: Path) -> str:
     return digest.hexdigest()
 
 
-def is_cell(match: re.Match) -> bool:
-    return bool(match["inline"]) or match["info"].strip() == "{python}"
+def read_cell(match: re.Match):
+    """A cell or inline expression with its options and its line."""
+    lines = (match["cell"] or match["inline"] or "").splitlines()
+    head = [line[2:].removeprefix(" ") for line in lines if line.startswith("#|")]
+    options = yaml.safe_load("\n".join(head)) or {}
+    tags = [] if options.get("eval", True) else ["skip-execution"]
+    about = {"options": options, "line": match.string.count("\n", 0, match.start()) + 1, "tags": tags}
+    return nbformat.v4.new_code_cell("\n".join(lines[len(head) :]).strip("\n"), metadata=about)
 
 
-def read_cells(body: str) -> list:
-    """Cells and inline expressions of a page; `metadata` holds their options, their line and the code to show."""
-    cells = []
-    for match in filter(is_cell, CODE.finditer(body)):
-        lines = (match["inline"] or match["code"]).splitlines()
-        head = [line[2:].removeprefix(" ") for line in lines if line.startswith("#|")]
-        options, code = yaml.safe_load("\n".join(head)) or {}, "\n".join(lines[len(head) :]).strip("\n")
-        about = {"options": options, "code": code, "line": body.count("\n", 0, match.start()) + 1}
-        about["tags"] = ["raises-exception"] if options.get("error") else []
-        cells.append(nbformat.v4.new_code_cell(code if options.get("eval", True) else "", metadata=about))
-    return cells
-
-
-def run(notebook, page: Page, folder: Path, figure_size: tuple[float, float]) -> None:
-    """Execute a notebook in place, in a kernel whose working directory is `folder`."""
-    kernel = ["--IPKernelApp.log_level=40", "--InlineBackend.figure_formats=svg"]
-    kernel.append(f"--IPKernelApp.exec_lines=import matplotlib; matplotlib.rcParams['figure.figsize'] = {figure_size}")
-    try:
-        where = {"metadata": {"path": str(folder)}}
-        NotebookClient(notebook, timeout=None, extra_arguments=kernel, resources=where).execute()
-    except CellExecutionError as error:
-        cell = next(cell for cell in reversed(notebook.cells) if cell.outputs)
-        where = f"{page.src}:{cell.metadata.line}: cell {cell.metadata.options.get('label', '')}".rstrip()
-        raise BuildError(f"{where} failed\n{Text.from_ansi(error.traceback).plain}") from None
-
-
-def execute(page: Page, root: Path) -> str:
-    """Markdown of a page with the outputs of its cells; figures are written beside the page.
-
-    Outputs are kept under a key made of the cells' code and options, and of `environment`.
-    """
-    cells, folder = read_cells(page.body), (root / page.src).parent
-    if not cells:
-        return page.body
-    notebook = nbformat.v4.new_notebook(cells=cells)
+def run(cells: list, page: Page, root: Path) -> list:
+    """Execute cells in one kernel; they are kept under a key made of their code and options and of `environment`."""
     size = (page.meta.get("fig-width", 7), page.meta.get("fig-height", 5))
     key = repr([environment(root), size, *((cell.source, cell.metadata.options) for cell in cells)])
     stored = root / ".cache" / "cells" / f"{hashlib.sha256(key.encode()).hexdigest()}.ipynb"
     if stored.exists():
-        for cell, old in zip(cells, nbformat.read(stored, 4).cells, strict=True):
-            cell.outputs = old.outputs
-    else:
-        run(notebook, page, folder, size)
-        stored.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, stored)
-    done = iter(cells)
+        return nbformat.read(stored, 4).cells
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    kernel = ["--IPKernelApp.log_level=40", "--InlineBackend.figure_formats=svg"]
+    kernel.append(f"--InlineBackend.rc={{'figure.figsize': {size}}}")
+    try:
+        nbclient.execute(notebook, cwd=str((root / page.src).parent), timeout=None, extra_arguments=kernel)
+    except nbclient.exceptions.CellExecutionError as error:
+        cell = next(cell for cell in reversed(cells) if cell.outputs)
+        where = f"{page.src}:{cell.metadata.line}: cell {cell.metadata.options.get('label', '')}".rstrip()
+        raise BuildError(f"{where} failed\n{ANSI.sub('', error.traceback)}") from None
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, stored)
+    return cells
+
+
+def execute(page: Page, root: Path) -> str:
+    """Markdown of a page with the outputs of its cells; figures are written beside the page."""
+    cells = [read_cell(match) for match in CODE.finditer(page.body) if match.lastgroup != "fence"]
+    done = iter(run(cells, page, root) if cells else [])
 
     def replace(match: re.Match) -> str:
-        if not is_cell(match):
+        if match.lastgroup == "fence":
             return match[0]
-        return inline(next(done)) if match["inline"] else block(next(done), page, folder)
+        return inline(next(done)) if match["inline"] else block(next(done), page, root)
 
     return CODE.sub(replace, page.body)
 
@@ -93,26 +76,23 @@ def execute(page: Page, root: Path) -> str:
 def inline(cell) -> str:
     """Value of an inline expression: Markdown as it is, anything else as literal text."""
     data = cell.outputs[0].data
-    text = data.get("text/plain", "")
-    text = text[1:-1] if re.fullmatch(r"""(['"]).*\1""", text, re.S) else text
+    text = re.sub(r"""^(['"])(.*)\1$""", r"\2", data.get("text/plain", ""), flags=re.S)
     return data.get("text/markdown") or re.sub(r"([!-/:-@[-`{-~])", r"\\\1", text)
 
 
-def block(cell, page: Page, folder: Path) -> str:
+def block(cell, page: Page, root: Path) -> str:
     """Quarto's divs for a cell: its code, then its outputs, in a float when it has a label for one."""
-    options = {"code-fold": False, "code-summary": "Code", **page.meta, **(page.meta.get("execute") or {})}
-    options |= cell.metadata.options
-    label, parts, outputs = options.get("label", f"line-{cell.metadata.line}"), [], []
+    options = {**page.meta, **(page.meta.get("execute") or {}), **cell.metadata.options}
     if not options.get("include", True):
         return ""
-    if options.get("echo", True):
-        fold = f'code-fold="{str(options["code-fold"]).lower()}" code-summary="{options["code-summary"]}"'
-        parts.append(f"````` {{.python .cell-code {fold}}}\n{cell.metadata.code}\n`````")
-    modes = iter(options.get("renderings", []))
-    for index, output in enumerate(cell.outputs if options.get("output", True) else [], 1):
-        text = show(output, options, folder / f"{page.src.stem}_files" / "figure-html" / f"{label}-{index}.svg")
-        mode = f" .{next(modes)}-content" if output.output_type == "display_data" and "renderings" in options else ""
-        outputs.append(text if options.get("output") == "asis" else f"::: {{.cell-output-display{mode}}}\n{text}\n:::")
+    code = f"````` {{.python .cell-code{code_attrs(options)}}}\n{cell.source}\n`````"
+    parts = [code] if options.get("echo", True) else []
+    label = options.get("label", f"line-{cell.metadata.line}")
+    figures = root / page.src.parent / f"{page.src.stem}_files" / "figure-html"
+    shown = cell.outputs if options.get("output", True) else []
+    outputs = [show(output, options, figures / f"{label}-{index}.svg") for index, output in enumerate(shown, 1)]
+    modes = options.get("renderings", [])
+    outputs[: len(modes)] = [f"::: {{.{m}-content}}\n{text}\n:::" for m, text in zip(modes, outputs, strict=False)]
     if label.startswith(("fig-", "tbl-")):
         caption = options.get("fig-cap") or options.get("tbl-cap") or ""
         outputs = [f":::: {{#{label}}}", *outputs, str(caption), "::::"]
@@ -121,18 +101,11 @@ def block(cell, page: Page, folder: Path) -> str:
 
 def show(output, options: dict, figure: Path) -> str:
     """One output as Markdown; a picture is written to `figure`."""
-    if output.output_type in ("stream", "error"):
-        text = output.text if output.output_type == "stream" else f"{output.ename}: {output.evalue}"
-        return text if options.get("output") == "asis" else verbatim(text)
-    if "text/html" in output.data:
-        return f"`````{{=html}}\n{output.data['text/html']}\n`````"
-    if "image/svg+xml" in output.data:
+    picture = output.get("data", {}).get("image/svg+xml")
+    if picture:
         figure.parent.mkdir(parents=True, exist_ok=True)
-        figure.write_text(output.data["image/svg+xml"], encoding="utf-8")
+        figure.write_text(picture, encoding="utf-8")
         alt = str(options.get("fig-alt", "")).strip().replace('"', "'")
         return f'![]({"/".join(figure.parts[-3:])}){{fig-alt="{alt}"}}'
-    return output.data.get("text/markdown") or verbatim(output.data["text/plain"])
-
-
-def verbatim(text: str) -> str:
-    return f"`````{{=html}}\n<pre><code>{escape(Text.from_ansi(text).plain.rstrip())}</code></pre>\n`````"
+    text = output.get("text") if options.get("output") == "asis" else ""
+    return text or output_html(output)

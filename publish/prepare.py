@@ -8,7 +8,6 @@ from pathlib import Path
 
 from quartodoc import Builder
 
-ROOT = Path(__file__).parents[1]
 MEMBER = re.compile(r"\[([^]]+)\]\(#([\w.]+)\)")
 SOURCE = re.compile(r"\[([a-z]+\d{4}\w*)\](?!\()")
 
@@ -20,11 +19,11 @@ def tidy(text: str) -> str:
 
 
 if __name__ == "__main__":
-    bundle = str(resources.files("itables") / "html")
-    shutil.copytree(bundle, ROOT / "assets" / "vendor", ignore=shutil.ignore_patterns("*.html"), dirs_exist_ok=True)
+    ignore = shutil.ignore_patterns("*.html")
+    shutil.copytree(resources.files("itables") / "html", "assets/vendor", ignore=ignore, dirs_exist_ok=True)
     logging.getLogger("griffe").setLevel(logging.ERROR)
-    builder = Builder.from_quarto_config(str(ROOT / "_quarto.yml"))
+    builder = Builder.from_quarto_config("_quarto.yml")
     builder.out_inventory = f"{builder.dir}/objects.json"
     builder.build()
-    for page in (ROOT / "api").glob("[!_]*.qmd"):
+    for page in Path(builder.dir).glob("[!_]*.qmd"):
         page.write_text(tidy(page.read_text(encoding="utf-8")), encoding="utf-8")
