@@ -1,4 +1,4 @@
-from . import errors, show, units, viz, zoo
+from . import catalogs, errors, show, units, viz, zoo
 from .core.engine import Engine
 from .core.solver.node import PerformanceProfile, ServingModel, ServingResult, SingleNodeModel
 from .core.walls import wall
@@ -6,9 +6,14 @@ from .hardware.registry import Hardware
 from .hardware.types import ComputeCore, HardwareNode, MemoryHierarchy
 from .infra.registry import Infra
 from .models.convolutional import CNNWorkload
+from .models.diffusion import UNetWorkload
+from .models.encoder_decoder import EncoderDecoderWorkload
+from .models.recommendation import RecommendationWorkload
 from .models.registry import Models
+from .models.state_space import StateSpaceWorkload
 from .models.transformer import TransformerWorkload
 from .models.types import Workload
+from .models.vision_transformer import VisionTransformerWorkload
 from .systems.registry import Systems
 from .systems.types import Fleet, NetworkFabric, Node
 from .units import Q_, ureg
@@ -18,6 +23,7 @@ __all__ = [
     "Q_",
     "CNNWorkload",
     "ComputeCore",
+    "EncoderDecoderWorkload",
     "Engine",
     "Fleet",
     "Hardware",
@@ -28,12 +34,17 @@ __all__ = [
     "NetworkFabric",
     "Node",
     "PerformanceProfile",
+    "RecommendationWorkload",
     "ServingModel",
     "ServingResult",
     "SingleNodeModel",
+    "StateSpaceWorkload",
     "Systems",
     "TransformerWorkload",
+    "UNetWorkload",
+    "VisionTransformerWorkload",
     "Workload",
+    "catalogs",
     "errors",
     "show",
     "units",

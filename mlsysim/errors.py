@@ -57,9 +57,12 @@ def unknown(kind: str, given: object, allowed: Iterable[object]) -> UnknownName:
     """
     names = [str(name) for name in allowed]
     folded = {name.casefold(): name for name in reversed(names)}
-    near = get_close_matches(str(given).casefold(), folded, n=1, cutoff=0.5)
+    near = get_close_matches(given.casefold(), folded, n=8, cutoff=0.5) if isinstance(given, str) else []
     hint = f"; did you mean {folded[near[0]]!r}?" if near else ";"
-    return UnknownName(f"unknown {kind} {shown(given)}{hint} Allowed: {', '.join(names)}")
+    if len(names) <= 40:
+        return UnknownName(f"unknown {kind} {shown(given)}{hint} Allowed: {', '.join(names)}")
+    nearest = f", such as {', '.join(folded[name] for name in near)}" if near else ""
+    return UnknownName(f"unknown {kind} {shown(given)}{hint} Allowed: one of {len(names)} names{nearest}")
 
 
 def _is_number(value: object) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import cached_property
 from importlib import resources
 from numbers import Real
-from typing import Annotated, Any, Generic, Self, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, Generic, NamedTuple, Self, TypeVar
 
 import pint
 import yaml
@@ -20,39 +22,55 @@ from pydantic import (
     PlainSerializer,
     ValidationError,
     WithJsonSchema,
+    field_validator,
 )
 
 from mlsysim.errors import InputError, InputTypeError, UnknownName, shown, unknown
-from mlsysim.units import Quantity, strip
+from mlsysim.references import citation
+from mlsysim.tables import text_table
+from mlsysim.units import Quantity, strip, unit
 
 T = TypeVar("T")
 
 
-def positive_in(unit: str, or_zero: bool = False) -> Any:
-    """Return the type of a field that holds a positive quantity in `unit`; text such as ``"3.35 TB/s"`` is read."""
+def _figure_schema(of: str) -> dict[str, Any]:
+    text = {"type": "string"}
+    optional = dict.fromkeys(("condition", "quoted", "date", "note"), text)
+    return {
+        "type": "object",
+        "description": f"a figure in {of} or another unit of the same dimension",
+        "properties": {"value": {"type": "number"}, "unit": text, "source": text} | optional,
+        "required": ["value", "unit", "source"],
+        "additionalProperties": False,
+    }
+
+
+def positive_in(of: str, or_zero: bool = False) -> Any:
+    """Return the type of a field that holds a positive quantity in `of`; text such as ``"3.35 TB/s"`` is read."""
 
     def read(value: Any) -> Any:
         if isinstance(value, str):
             try:
                 value = Quantity(value)
             except (pint.UndefinedUnitError, pint.DefinitionSyntaxError, ValueError) as error:
-                raise ValueError(f"cannot be read as a quantity in {unit}: {error}") from error
+                raise ValueError(f"cannot be read as a quantity in {of}: {error}") from error
         try:
-            plain = strip("it", value, unit, exclusive=not or_zero)
+            plain = strip("it", value, of, exclusive=not or_zero)
         except InputTypeError as error:
             raise ValueError(str(error)) from error
         if not isinstance(plain, Real):
-            raise ValueError(f"it must be one quantity in {unit}, not an array")
+            raise ValueError(f"it must be one quantity in {of}, not an array")
         return value
 
     return Annotated[
         InstanceOf[pint.Quantity],
         BeforeValidator(read),
         PlainSerializer(lambda quantity: f"{quantity:~}", return_type=str, when_used="json"),
-        WithJsonSchema({"type": "string", "description": f"a quantity in {unit}"}),
+        WithJsonSchema(_figure_schema(of)),
     ]
 
 
+Fraction = Annotated[float, WithJsonSchema(_figure_schema("dimensionless"))]
 Rate = positive_in("flop/s")
 Size = positive_in("byte")
 Bandwidth = positive_in("byte/s")
@@ -64,6 +82,7 @@ Emission = positive_in("gCO2e")
 Money = positive_in("dollar")
 EnergyPrice = positive_in("dollar/kWh")
 WaterIntensity = positive_in("liter/kWh")
+ByName = WithJsonSchema({"type": "string", "description": "the name of a record of ours"})
 Count = Annotated[int, Field(ge=1, strict=True)]
 
 
@@ -147,10 +166,29 @@ class Figure(Record):
     date: str | None = None
     note: str | None = None
 
+    @field_validator("unit")
+    @classmethod
+    def _known(cls, text: str) -> str:
+        try:
+            unit(text)
+        except (pint.UndefinedUnitError, pint.DefinitionSyntaxError, ValueError) as error:
+            raise ValueError(f"is no unit: {error}") from error
+        return text
+
     @property
     def quantity(self) -> Any:
         """The figure as a quantity."""
         return Quantity(self.value, self.unit)
+
+    @property
+    def text(self) -> str:
+        """The figure as a reader wants it."""
+        return f"{self.quantity:.6g}"
+
+    @property
+    def cited(self) -> str:
+        """The source in a line: authors, year, title and address; as it is where the bibliography has no such key."""
+        return citation(self.source)
 
 
 def split_figures(raw: Any, path: str = "") -> tuple[Any, dict[str, Figure]]:
@@ -181,9 +219,84 @@ class Sourced(Record):
 
     @classmethod
     def from_record(cls, raw: dict[str, Any]) -> Self:
-        """Return the record of a raw one, in which figures are mappings with value, unit and source."""
+        """Return the record of a raw one, in which figures are mappings with value, unit and source.
+
+        Raises
+        ------
+        InputError, UnknownName
+            For a field that is misspelt, missing, of the wrong unit or not positive, and for a figure without a source.
+        """
         plain, figures = split_figures(raw)
-        return cls(**plain, figures=figures)
+        record = cls(**plain, figures=figures)
+        for path in _unsourced(raw, record):
+            raise RecordError(f"{path} of {record.name} has no source: write {{value: ..., unit: ..., source: ...}}")
+        return record
+
+    def source(self, path: str) -> Provenance:
+        """Return where one figure comes from.
+
+        Parameters
+        ----------
+        path
+            The dotted path of the figure, one of the keys of `figures`.
+
+        Raises
+        ------
+        UnknownName
+            For a path that has no figure, with the nearest one.
+
+        Examples
+        --------
+        >>> from mlsysim import Hardware
+        >>> print(Hardware.Cloud.H100.source("memory.capacity"))
+        memory.capacity of NVIDIA H100 SXM5 80GB: 81559 MiB
+        Condition: as nvidia-smi reports
+        Quoted:    80 GB
+        Source:    ...
+        """
+        if path not in self.figures:
+            raise unknown(f"figure of {self.name}", path, self.figures)
+        return Provenance(self.name, path, self.figures[path])
+
+    def __str__(self) -> str:
+        rows = [(path, figure.text, figure.condition or "", figure.cited) for path, figure in self.figures.items()]
+        return f"{self.name}\n\n{text_table(['Figure', 'Value', 'Condition', 'Source'], rows)}"
+
+
+class Provenance(NamedTuple):
+    """Where one figure of a record comes from; prints as text."""
+
+    record: str
+    path: str
+    figure: Figure
+
+    def __str__(self) -> str:
+        figure = self.figure
+        lines = [f"{self.path} of {self.record}: {figure.text}"]
+        about = {"Condition": figure.condition, "Quoted": figure.quoted, "Date": figure.date, "Note": figure.note}
+        about["Source"] = figure.cited
+        return "\n".join([*lines, *(f"{name + ':':<10} {text}" for name, text in about.items() if text)])
+
+
+def _unsourced(raw: Any, built: Any, path: str = "") -> Iterator[str]:
+    """The paths at which a raw record has a bare number or text where the record built of it has a quantity."""
+    for key, value in raw.items():
+        made = built[key] if isinstance(built, dict) else getattr(built, key)
+        at = f"{path}.{key}" if path else str(key)
+        if isinstance(value, dict) and isinstance(made, dict | BaseModel) and not isinstance(made, Figure):
+            yield from _unsourced(value, made, at)
+        elif isinstance(made, pint.Quantity | float) and not isinstance(value, dict):
+            yield at
+
+
+def _read_yaml(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        raw = yaml.load(path.read_text("utf-8"), Loader=yaml.CSafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read as YAML: {error}") from error
+    if not isinstance(raw, dict) or not all(isinstance(record, dict) for record in raw.values()):
+        raise InputError(f"{path} must be a mapping from names to records; it holds {shown(raw)}")
+    return raw
 
 
 class _Lookup(Generic[T]):
@@ -241,13 +354,32 @@ class Registry(_Lookup[T]):
     """
 
     def __init__(self, kind: str, build: Callable[[dict[str, Any]], T], package: str, stem: str) -> None:
-        self._kind, self._build, self._package, self._stem = kind, build, package, stem
+        self._kind, self._build = kind, build
+        self._path = lambda: resources.files(package).joinpath("data", f"{stem}.yaml")
         self._entries: dict[str, T] = {}
 
     @cached_property
     def _raw(self) -> dict[str, dict[str, Any]]:
-        text = resources.files(self._package).joinpath("data", f"{self._stem}.yaml").read_text("utf-8")
-        return yaml.load(text, Loader=yaml.CSafeLoader)
+        return yaml.load(self._path().read_text("utf-8"), Loader=yaml.CSafeLoader)
+
+    def load(self, path: str | Path) -> Registry[T]:
+        """Return the records of a YAML file of your own, in the same form as those of this registry.
+
+        Parameters
+        ----------
+        path
+            A mapping from names to records in which each figure has a value, a unit and a source.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, is no YAML, is no mapping, or holds a record that is none.
+        """
+        mine: Registry[T] = copy(self)
+        mine._entries, mine.__dict__["_raw"] = {}, _read_yaml(Path(path))
+        for name in mine.names:
+            mine[name]
+        return mine
 
     @property
     def names(self) -> list[str]:
@@ -277,6 +409,20 @@ class Catalog(_Lookup[T]):
 
     def __init__(self, kind: str, **groups: Registry[T]) -> None:
         self._kind, self.groups = kind, groups
+
+    def load(self, path: str | Path) -> Registry[T]:
+        """Return the records of a YAML file of your own; see `Registry.load`.
+
+        Raises
+        ------
+        InputError
+            As `Registry.load`; also where the groups hold records of different kinds, and one must be named.
+        """
+        first, *others = self.groups.values()
+        if any(group._build != first._build for group in others):
+            groups = ", ".join(f"{name}.load" for name in self.groups)
+            raise InputError(f"the records of {self._kind} are of several kinds: write one of {groups}")
+        return first.load(path)
 
     @property
     def names(self) -> list[str]:

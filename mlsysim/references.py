@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from mlsysim.errors import unknown
 
@@ -23,6 +24,9 @@ class Reference(NamedTuple):
         """Authors and year."""
         return f"{self.authors} ({self.year})" if self.year else self.authors
 
+    def __str__(self) -> str:
+        return f"{self.short}, {self.title}. {self.url or ''}".rstrip()
+
 
 @cache
 def _bibliography() -> dict[str, Reference]:
@@ -34,15 +38,15 @@ def _bibliography() -> dict[str, Reference]:
     library = bibtexparser.parse_file(
         str(shipped if shipped.exists() else checkout),
         append_middleware=[
-            middlewares.LatexDecodingMiddleware(),
             middlewares.SeparateCoAuthors(),
             middlewares.SplitNameParts(),
+            middlewares.LatexDecodingMiddleware(),
         ],
     )
     references = {}
     for entry in library.entries:
         fields = {field.key: field.value for field in entry.fields}
-        last = [" ".join(name.von + name.last) for name in fields.get("author", [])]
+        last = [" ".join(name.von + name.last).strip("{}") for name in fields.get("author", [])]
         authors = " and ".join(last) if len(last) < 3 else f"{last[0]} et al."
         doi = fields.get("doi")
         url = fields.get("url") or (f"https://doi.org/{doi}" if doi else None)
@@ -66,3 +70,32 @@ def reference(key: str) -> Reference:
     if key not in _bibliography():
         raise unknown("reference", key, _bibliography())
     return _bibliography()[key]
+
+
+def source_of(source: str) -> Reference:
+    """Return the source of a figure: that of a key, or a page by its address.
+
+    Raises
+    ------
+    UnknownName
+        If it is neither a key of the bibliography nor an address.
+
+    Examples
+    --------
+    >>> source_of("https://example.org/data-sheet.pdf").short
+    'example.org'
+    """
+    if source.startswith("https://"):
+        return Reference(source, source, urlsplit(source).netloc, "", source)
+    return reference(source)
+
+
+def citation(source: str) -> str:
+    """Return a source in a line: that of a key in full, an address or a remark as it is.
+
+    Examples
+    --------
+    >>> citation("own measurement")
+    'own measurement'
+    """
+    return str(_bibliography().get(source, source))

@@ -1,4 +1,4 @@
-"""The command line: `mlsysim eval`, `mlsysim serve`, `mlsysim zoo`, `mlsysim walls`."""
+"""The command line: `eval` and `serve` ask a solver; `zoo`, `cite`, `schema` and `walls` look facts up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import typer
 
 from mlsysim.cli.questions import evaluate, serve
-from mlsysim.cli.reference import walls, zoo
+from mlsysim.cli.reference import cite, schema, walls, zoo
 from mlsysim.errors import InputError, InputTypeError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app = typer.Typer(
 app.command("eval")(evaluate)
 app.command("serve")(serve)
 app.command("zoo")(zoo)
+app.command("cite")(cite)
+app.command("schema")(schema)
 app.command("walls")(walls)
 
 

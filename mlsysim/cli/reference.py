@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -9,37 +10,86 @@ import typer
 from mlsysim.cli.options import Form, Output, show_table
 
 
-def _kinds() -> list[str]:
-    from mlsysim.zoo import CATALOGS
+def _catalogs() -> list[str]:
+    from mlsysim.catalogs import CATALOGS
 
     return list(CATALOGS)
 
 
+def _schemas() -> list[str]:
+    from mlsysim.catalogs import SCHEMAS
+
+    return list(SCHEMAS)
+
+
+Catalog = Annotated[str, typer.Argument(help="hardware, models, systems or infra.", autocompletion=_catalogs)]
+
+
 def zoo(
-    kind: Annotated[
-        str, typer.Argument(help="hardware, models, systems or grids.", autocompletion=_kinds)
-    ] = "hardware",
+    catalog: Catalog = "hardware",
     name: Annotated[str | None, typer.Argument(help="One entry: its figures, each with its source.")] = None,
+    match: Annotated[str | None, typer.Option(help="Only rows in which this text stands, in any column.")] = None,
+    sort: Annotated[str | None, typer.Option(help="Sort by this column.")] = None,
+    descending: Annotated[bool, typer.Option("--descending", help="Largest first.")] = False,
     output: Form = Output.text,
 ) -> None:
     """List a registry, or the figures of one entry with their sources.
 
-    A terminal shows the main columns; --output markdown and json have them all. For instance, where the figures of the
-    H100 come from:
+    A terminal shows the main columns; --output markdown and json have them all. For instance, the cards of NVIDIA by
+    bandwidth, and where the figures of the H100 come from:
+
+        mlsysim zoo hardware --match NVIDIA --sort Bandwidth --descending
 
         mlsysim zoo hardware H100
     """
-    from mlsysim.errors import unknown
-    from mlsysim.zoo import BRIEF, CATALOGS, figures, rows
+    from mlsysim.catalogs import entry
+    from mlsysim.zoo import BRIEF, arranged, figures, rows
 
-    if name is None:
-        found = rows(kind)
-        columns = BRIEF.get(kind, tuple(found[0])) if output is Output.text else tuple(found[0])
-        show_table(output, columns, [[row[column].text for column in columns] for row in found])
+    if name is not None:
+        show_table(output, ["Figure", "Value", "Condition", "Source"], figures(entry(name, catalog)))
+        return
+    found = rows(catalog)
+    columns = BRIEF.get(catalog, tuple(found[0])) if output is Output.text else tuple(found[0])
+    shown = arranged(found, match, sort, descending)
+    show_table(output, columns, [[row[column].text for column in columns] for row in shown])
+
+
+def cite(
+    name: Annotated[str, typer.Argument(help="An entry, such as Hardware.Cloud.H100, or H100 for short.")],
+    path: Annotated[str | None, typer.Argument(help="One figure, such as memory.bandwidth.")] = None,
+    output: Form = Output.text,
+) -> None:
+    """Say where the figures of an entry come from: value, condition, date and source.
+
+    For instance:
+
+        mlsysim cite Hardware.Cloud.H100 memory.bandwidth
+    """
+    from mlsysim.catalogs import entry
+    from mlsysim.zoo import figures
+
+    record = entry(name)
+    if path is None:
+        show_table(output, ["Figure", "Value", "Condition", "Source"], figures(record))
+    elif output is Output.json:
+        figure = record.source(path).figure
+        typer.echo(json.dumps(figure.model_dump() | {"cited": figure.cited}, indent=2, ensure_ascii=False))
     else:
-        if kind not in CATALOGS:
-            raise unknown("zoo", kind, CATALOGS)
-        show_table(output, ["Figure", "Value", "Condition", "Source"], figures(CATALOGS[kind][name]))
+        typer.echo(str(record.source(path)))
+
+
+def schema(
+    kind: Annotated[str, typer.Argument(help="hardware, model, system or grid.", autocompletion=_schemas)],
+) -> None:
+    """Print the JSON Schema of a file of records, with which an editor checks and completes your YAML.
+
+    For instance:
+
+        mlsysim schema hardware > hardware.schema.json
+    """
+    from mlsysim.catalogs import json_schema
+
+    typer.echo(json.dumps(json_schema(kind), indent=2))
 
 
 def walls(
@@ -56,15 +106,12 @@ def walls(
     from mlsysim.references import reference
 
     if number is None:
-        show_table(
-            output,
-            ["Wall", "Name", "Domain", "Solver", "Term"],
-            [(w.number, w.name, w.domain, w.solver, w.term) for w in WALLS],
-        )
+        headers = ["Wall", "Name", "Domain", "Solver", "Term"]
+        show_table(output, headers, [(w.number, w.name, w.domain, w.solver, w.term) for w in WALLS])
         return
     one = wall(number)
     rows = [("Name", one.name), ("Domain", one.domain), ("Question", one.question), ("Equation", one.equation)]
     rows += [(symbol, meaning) for symbol, meaning in one.symbols.items()]
     rows += [("Solver", one.solver), ("Acts on", f"{one.term}: {one.effect}")]
-    rows += [("Source", f"{reference(key).short}, {reference(key).title}") for key in one.sources]
+    rows += [("Source", str(reference(key))) for key in one.sources]
     show_table(output, ["Field", "Value"], rows)

@@ -33,9 +33,7 @@ class Derivation:
 
     def _sources(self) -> list[str]:
         keys = dict.fromkeys(step.equation.source for step in self.steps)
-        return [
-            f"[{key}] {(source := reference(key)).short}, {source.title}. {source.url or ''}".rstrip() for key in keys
-        ]
+        return [f"[{key}] {reference(key)}" for key in keys]
 
     def __str__(self) -> str:
         lines = []

@@ -29,4 +29,6 @@ def universal_efficiency() -> Figure:
     return _UNIVERSAL["efficiency"]
 
 
-_UNIVERSAL: Registry[Figure] = Registry("universal constant", lambda raw: Figure(**raw), "mlsysim.hardware", "universal")
+_UNIVERSAL: Registry[Figure] = Registry(
+    "universal constant", lambda raw: Figure(**raw), "mlsysim.hardware", "universal"
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from mlsysim.errors import InputError, fraction, unknown
 from mlsysim.physics.precision import ELEMENT_SIZE, compute_format, element_size
@@ -13,6 +13,7 @@ from mlsysim.physics.roofline import ridge_point
 from mlsysim.records import (
     Bandwidth,
     Emission,
+    Fraction,
     Frozen,
     FrozenDict,
     Money,
@@ -37,6 +38,8 @@ class ComputeCore(Record):
     >>> sorted(core.precision_flops)
     ['fp32', 'int8']
     """
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required"))
 
     peak_flops: Rate
     peak_precision: str = "fp32"
@@ -76,6 +79,8 @@ class MemoryHierarchy(Record):
     >>> print(MemoryHierarchy(capacity="80 GiB", bandwidth="3.35 TB/s").capacity)
     80 GiB
     """
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required"))
 
     capacity: Size
     bandwidth: Bandwidth | None
@@ -183,8 +188,8 @@ class HardwareNode(Sourced):
     host: IOInterconnect | None = None
     tdp: Power | None = None
     dispatch_tax: TimeOrZero | None = None
-    efficiency: Annotated[dict[str, float], Frozen] = FrozenDict()
-    memory_efficiency: Annotated[dict[str, float], Frozen] = FrozenDict()
+    efficiency: Annotated[dict[str, Fraction], Frozen] = FrozenDict()
+    memory_efficiency: Annotated[dict[str, Fraction], Frozen] = FrozenDict()
     kernel_floor: Annotated[dict[str, Time], Frozen] = FrozenDict()
     price: Money | None = None
     embodied_carbon: Emission | None = None

@@ -1,1 +1,1 @@
-"""What a fleet stands in: grids."""
+"""What a fleet stands in: grids and datacentres."""

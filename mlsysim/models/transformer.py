@@ -1,13 +1,14 @@
-"""Transformers by their shape."""
+"""Transformers by their shape: decoders and encoders."""
 
 from __future__ import annotations
 
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from mlsysim.errors import InputError, positive_integer
+from mlsysim.models.stack import Stack
 from mlsysim.models.types import Demand, Workload
 from mlsysim.physics import memory
 from mlsysim.physics import transformer as physics
@@ -16,23 +17,21 @@ from mlsysim.records import Count
 from mlsysim.units import wrap
 
 
-class TransformerWorkload(Workload):
+class TransformerWorkload(Stack, Workload):
     """A transformer by its shape: a decoder that generates, or an encoder that reads a sequence once.
 
     Parameters
     ----------
     architecture
         ``"decoder"`` (phases decode and prefill) or ``"encoder"`` (phase encode).
-    layers, hidden, heads, kv_heads, head_dim, intermediate, vocab, max_context
-        The shape; `kv_heads` defaults to `heads`, `head_dim` to `hidden / heads`.
-    gated
-        Whether the feed-forward block has a third, gating matrix.
+    layers, hidden, heads, kv_heads, head_dim, intermediate, gated, biases, norm, norms_per_layer, qk_norm, parallel
+        The shape of its layers, see `Stack`.
+    window, global_every, attention_sinks, latent, experts
+        Sliding windows, latent attention, mixtures of experts: see `Stack`.
+    vocab, max_context
+        Rows of the table of tokens, and tokens of the longest sequence.
     tied_embeddings
         Whether the output head is the embedding table.
-    biases
-        Whether the products of the layers have biases.
-    norm
-        ``"rms"`` (one vector) or ``"layer"`` (two).
     learned_positions, segments
         Rows of the tables of positions and of segments.
     embedding_norm, final_norm, pooler
@@ -51,60 +50,19 @@ class TransformerWorkload(Workload):
     """
 
     architecture: Literal["decoder", "encoder"] = "decoder"
-    layers: Count
-    hidden: Count
-    heads: Count
-    kv_heads: Count
-    head_dim: Count
-    intermediate: Count
     vocab: Count
     max_context: Count
-    gated: bool = False
     tied_embeddings: bool = False
-    biases: bool = False
-    norm: Literal["rms", "layer"] = "rms"
     learned_positions: Annotated[int, Field(ge=0, strict=True)] = 0
     segments: Annotated[int, Field(ge=0, strict=True)] = 0
     embedding_norm: bool = False
     final_norm: bool = True
     pooler: bool = False
 
-    @model_validator(mode="before")
-    @classmethod
-    def _defaults(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict):
-            return fields
-        heads, hidden = fields.get("heads"), fields.get("hidden")
-        fields = {"kv_heads": heads} | fields if heads else fields
-        if isinstance(heads, int) and isinstance(hidden, int) and heads and "head_dim" not in fields:
-            if hidden % heads:
-                raise ValueError(f"head_dim must be given: hidden {hidden} is no multiple of heads {heads}")
-            fields = fields | {"head_dim": hidden // heads}
-        return fields
-
-    @model_validator(mode="after")
-    def _grouped(self) -> TransformerWorkload:
-        if self.heads % self.kv_heads:
-            raise ValueError(f"heads {self.heads} must be a multiple of kv_heads {self.kv_heads}")
-        return self
-
     @property
     def phases(self) -> tuple[str, ...]:
         """The kinds of forward pass, the default one first."""
         return ("decode", "prefill") if self.architecture == "decoder" else ("encode",)
-
-    @property
-    def mlp_matrices(self) -> int:
-        """Matrices of the feed-forward block: 3 if it is gated, else 2."""
-        return 3 if self.gated else 2
-
-    @cached_property
-    def layer_parameters(self) -> int:
-        """Weights of the matrix products of all layers, biases and norms left out."""
-        attention = physics.attention_parameters.plain(self.hidden, self.heads, self.kv_heads, self.head_dim)
-        return self.layers * (
-            attention + physics.mlp_parameters.plain(self.hidden, self.intermediate, self.mlp_matrices)
-        )
 
     @property
     def head_parameters(self) -> int:
@@ -114,14 +72,39 @@ class TransformerWorkload(Workload):
     @cached_property
     def parameter_count(self) -> int:
         """Parameters, counted from the shape."""
-        hidden, norm = self.hidden, self.hidden * (2 if self.norm == "layer" else 1)
-        tables = (self.vocab + self.learned_positions + self.segments) * hidden
-        head = 0 if self.tied_embeddings else self.head_parameters
-        heads = self.heads + 2 * self.kv_heads
-        biases = heads * self.head_dim + hidden + (self.mlp_matrices - 1) * self.intermediate + hidden
-        layers = self.layer_parameters + self.layers * (2 * norm + (biases if self.biases else 0))
-        pooler = hidden * hidden + hidden if self.pooler else 0
-        return tables + head + layers + pooler + norm * (self.embedding_norm + self.final_norm)
+        tables = (self.vocab + self.learned_positions + self.segments) * self.hidden
+        head = (0 if self.tied_embeddings else self.head_parameters) + self.vocab * ("head" in self.biases)
+        pooler = self.hidden * self.hidden + self.hidden if self.pooler else 0
+        norms = self.norm_parameters * (self.embedding_norm + self.final_norm)
+        return tables + head + self.stack_parameters + pooler + norms
+
+    @cached_property
+    def active_parameter_count(self) -> int:
+        """Parameters without the experts that a token does not meet: all of them where there are no experts."""
+        return self._read(self.parameter_count, self.experts.active if self.experts else 0)
+
+    @property
+    def active_parameters(self) -> Any:
+        """Parameters without the experts that a token does not meet [param].
+
+        Examples
+        --------
+        >>> from mlsysim import Models
+        >>> print(f"{Models.Mixtral_8x7B.active_parameters.to('Bparam'):.2f~}")
+        12.88 Bparam
+        """
+        return wrap(self.active_parameter_count, "param")
+
+    def read_count(self, tokens: Any) -> Any:
+        """Return the parameters that a pass over some tokens reads, a plain number: all, or those of touched experts.
+
+        Examples
+        --------
+        >>> from mlsysim import Models
+        >>> print(f"{Models.Mixtral_8x7B.read_count(tokens=2) / 1e9:.1f}")
+        21.3
+        """
+        return self._read(self.parameter_count, self.experts.touched(tokens)) if self.experts else self.parameter_count
 
     @property
     def default_context(self) -> int:
@@ -140,7 +123,7 @@ class TransformerWorkload(Workload):
         Parameters
         ----------
         seq_len
-            Tokens kept of each sequence.
+            Tokens of each sequence; a layer with a window keeps only as many of them as it sees.
         batch_size
             Sequences.
         precision
@@ -157,17 +140,14 @@ class TransformerWorkload(Workload):
         >>> print(Models.Llama3_70B.kv_cache_size(seq_len=1))
         327680.0 B
         """
-        tokens = self._context(seq_len) * positive_integer("batch_size", batch_size)
-        return wrap(self._kv_bytes(tokens, element_size(precision)), "byte")
+        tokens = self.kept_tokens(positive_integer("batch_size", batch_size), self._context(seq_len))
+        return wrap(self.cache_bytes(tokens, element_size(precision)), "byte")
 
     def _context(self, seq_len: Any) -> int:
         tokens = positive_integer("seq_len", seq_len)
         if tokens > self.max_context:
             raise InputError(f"seq_len must be at most {self.max_context}, the context of {self.name}; got {tokens}")
         return tokens
-
-    def _kv_bytes(self, tokens: Any, size: Any) -> Any:
-        return memory.kv_cache_bytes.plain(self.layers, self.kv_heads, self.head_dim, tokens, size)
 
     def demand(
         self,
@@ -191,24 +171,24 @@ class TransformerWorkload(Workload):
         return self._demand(batch, phase, context, size, kv_size)
 
     def _demand(self, batch: Any, phase: str, context: Any, size: Any, kv_size: Any) -> Demand:
-        cached = batch * context
-        tokens = batch if phase == "decode" else cached
-        pairs = physics.causal_pairs.plain(batch, context) if phase == "prefill" else tokens * context
+        decode, everything = phase == "decode", batch * context
+        tokens = batch if decode else everything
+        kept = self.kept_tokens(batch, context)
+        pairs = kept if decode else tokens * context
+        if phase == "prefill":
+            pairs = self.causal_pairs(batch, context)
         head_parameters = self.head_parameters or self.pooler * self.hidden**2
-        layers = physics.layer_flops.plain(self.layer_parameters, tokens)
+        layers = physics.layer_flops.plain(self.active_layer_parameters, tokens)
         head = physics.head_flops.plain(head_parameters, batch) if head_parameters else 0
-        attention = physics.attention_flops.plain(self.layers, self.heads, self.head_dim, pairs)
+        attention = self.attention_flops(pairs, absorbed=decode)
         logits = batch * self.vocab if self.head_parameters else 0
-        width = (self.hidden, self.heads, self.head_dim, self.intermediate)
-        wide = (self.hidden, self.heads, self.kv_heads, self.head_dim, self.intermediate, self.mlp_matrices)
         return Demand(
             samples=batch,
             flops=physics.forward_flops.plain(layers, head, attention),
             weights=memory.weight_bytes.plain(self.parameter_count, size),
-            activations=physics.activation_bytes.plain(tokens, self.layers, *width, logits, size),
-            kv_traffic=memory.kv_traffic_bytes.plain(
-                self.layers, self.kv_heads, self.head_dim, cached, tokens, kv_size
-            ),
-            kv_cache=self._kv_bytes(cached, kv_size) if self.architecture == "decoder" else 0,
-            live=physics.live_bytes.plain(tokens, *wide, logits, size),
+            activations=self.activation_bytes(tokens, logits, size),
+            kv_traffic=self.cache_traffic(kept if decode else everything, tokens, kv_size),
+            kv_cache=self.cache_bytes(kept, kv_size) if self.architecture == "decoder" else 0,
+            live=self.live_bytes(tokens, logits, size),
+            weights_read=memory.weight_bytes.plain(self.read_count(tokens), size) if self.experts else None,
         )

@@ -20,15 +20,22 @@ class Demand(NamedTuple):
     flops: Any
     """Operations [FLOP]; a multiply-accumulate is 2."""
     weights: Any
-    """Weights held, each read once [byte]."""
+    """Weights held [byte]."""
     activations: Any
     """Activations read and written [byte]."""
     kv_traffic: Any
-    """Keys and values read and written [byte]."""
+    """Keys and values, or a recurrent state, read and written [byte]."""
     kv_cache: Any
-    """Keys and values held [byte]."""
+    """Keys and values, or a recurrent state, held [byte]."""
     live: Any
     """Most activations alive at once [byte]."""
+    weights_read: Any = None
+    """Weights read, those of them that a pass touches [byte]; None where each that is held is read once."""
+
+    @property
+    def weight_traffic(self) -> Any:
+        """Bytes of weights that the pass reads."""
+        return self.weights if self.weights_read is None else self.weights_read
 
 
 class Workload(Sourced):
@@ -39,7 +46,7 @@ class Workload(Sourced):
 
     name: str
     release_year: Annotated[int, Field(ge=1940, le=2100)] | None = None
-    source: str | None = None
+    shape_source: Annotated[str | None, Field(alias="source")] = None
     note: str | None = None
     published: Annotated[dict[str, Figure], Frozen] = FrozenDict()
 
@@ -67,7 +74,7 @@ class Workload(Sourced):
 
     @property
     def lookup_count(self) -> int:
-        """Parameters of tables of which a pass reads a few rows only, a plain number."""
+        """Parameters of tables that count as read whole though a pass reads a few rows, a plain number."""
         return 0
 
     @property

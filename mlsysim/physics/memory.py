@@ -133,20 +133,21 @@ def kv_traffic_bytes(layers: Any, kv_heads: Any, head_dim: Any, cached: Any, new
 
 
 @equation(
-    "Q = W + K_rw + A",
+    "Q = W_read + K_rw + A",
     "byte",
     "pope2023efficiently",
-    weights=nonnegative("W", "byte"),
+    weights=nonnegative("W_read", "byte"),
     kv_cache=nonnegative("K_rw", "byte"),
     activations=nonnegative("A", "byte"),
 )
 def traffic(weights: Any, kv_cache: Any, activations: Any) -> Any:
-    """Return the bytes that a forward pass moves, Q = W + K_rw + A.
+    """Return the bytes that a forward pass moves, Q = W_read + K_rw + A.
 
     Parameters
     ----------
     weights
-        W, each weight read once, whatever the batch [byte]; scalar or array.
+        W_read, weights read, each once, whatever the batch: all that are held, unless a pass looks some up [byte];
+        scalar or array.
     kv_cache
         K_rw, keys and values read and written [byte].
     activations
@@ -209,21 +210,21 @@ def footprint(weights: Any, kv_cache: Any, live: Any) -> Any:
 
 
 @equation(
-    "T_m = W / β_flash + A / β_sram",
+    "T_m = W_read / β_flash + A / β_sram",
     "s",
     "lai2018cmsisnn",
-    weights=nonnegative("W", "byte"),
+    weights=nonnegative("W_read", "byte"),
     flash_bandwidth=positive("β_flash", "byte/s"),
     activations=nonnegative("A", "byte"),
     sram_bandwidth=positive("β_sram", "byte/s"),
 )
 def flash_memory_time(weights: Any, flash_bandwidth: Any, activations: Any, sram_bandwidth: Any) -> Any:
-    """Return the time that a microcontroller takes to move the bytes, T_m = W/β_flash + A/β_sram.
+    """Return the time that a microcontroller takes to move the bytes, T_m = W_read/β_flash + A/β_sram.
 
     Parameters
     ----------
     weights
-        W, read from flash [byte]; scalar or array.
+        W_read, read from flash [byte]; scalar or array.
     flash_bandwidth
         β_flash [byte/s].
     activations

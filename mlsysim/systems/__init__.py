@@ -1,1 +1,1 @@
-"""Nodes, fabrics and fleets."""
+"""Fabrics, nodes and clusters."""

@@ -1,19 +1,27 @@
-"""Fabrics and nodes: `Fabrics.InfiniBand_NDR`, `Nodes.DGX_H100`; `Systems` holds both."""
+"""Fabrics, nodes and clusters: `Fabrics.InfiniBand_NDR`, `Nodes.DGX_H100`, `Clusters.Research_256`; `Systems`: all."""
 
 from typing import Any
 
 from mlsysim.hardware.registry import Hardware
-from mlsysim.records import Catalog, Registry, split_figures
-from mlsysim.systems.types import NetworkFabric, Node
+from mlsysim.infra.registry import Grids
+from mlsysim.records import Catalog, Registry
+from mlsysim.systems.types import Fleet, NetworkFabric, Node
+
+
+def _resolved(raw: dict[str, Any], **parts: Any) -> dict[str, Any]:
+    """A raw record in which the names of other records are replaced by those records."""
+    return raw | {key: parts[key][raw[key]] for key in parts if isinstance(raw.get(key), str)}
 
 
 def _node(raw: dict[str, Any]) -> Node:
-    fields, figures = split_figures(raw)
-    link = Fabrics[fields.pop("intra_node")]
-    accelerator = Hardware[fields.pop("accelerator")]
-    return Node(**fields, accelerator=accelerator, intra_node_bw=link.bandwidth, figures=figures)
+    return Node.from_record(_resolved(raw, accelerator=Hardware, fabric=Fabrics))
+
+
+def _cluster(raw: dict[str, Any]) -> Fleet:
+    return Fleet.from_record(_resolved(raw, node=Nodes, fabric=Fabrics, region=Grids))
 
 
 Fabrics: Registry[NetworkFabric] = Registry("fabric", NetworkFabric.from_record, "mlsysim.systems", "fabrics")
 Nodes: Registry[Node] = Registry("node", _node, "mlsysim.systems", "nodes")
-Systems: Catalog[Node | NetworkFabric] = Catalog("system", Nodes=Nodes, Fabrics=Fabrics)
+Clusters: Registry[Fleet] = Registry("cluster", _cluster, "mlsysim.systems", "clusters")
+Systems: Catalog[Node | NetworkFabric | Fleet] = Catalog("system", Nodes=Nodes, Fabrics=Fabrics, Clusters=Clusters)

@@ -1,16 +1,54 @@
-"""How devices are put together: nodes, fabrics, fleets."""
+"""How devices are put together: fabrics, nodes, fleets."""
 
 from __future__ import annotations
 
-from pydantic import InstanceOf
+from typing import Annotated, Any
+
+import pint
+from pydantic import BeforeValidator, ConfigDict, Field, InstanceOf, WithJsonSchema, model_validator
 
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.infra.types import GridProfile
-from mlsysim.records import Bandwidth, Count, Power, Record, Sourced, Time
+from mlsysim.records import Bandwidth, ByName, Power, Size, Sourced, Time, _figure_schema
+
+
+def _whole(value: Any) -> Any:
+    """A count that stands in a record as a figure, as a plain integer; anything else as it is."""
+    if isinstance(value, pint.Quantity) and value.dimensionless and float(value.m_as("dimensionless")).is_integer():
+        return int(value.m_as("dimensionless"))
+    return value
+
+
+Number = Annotated[
+    int,
+    BeforeValidator(_whole),
+    Field(ge=1, strict=True),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, _figure_schema("dimensionless")]}),
+]
 
 
 class NetworkFabric(Sourced):
-    """A network between devices or nodes; `bandwidth` is that of one port, per direction.
+    """A network between devices or nodes.
+
+    Parameters
+    ----------
+    name
+        The name of the technology and its generation.
+    topology
+        How the ends are wired: ``"fat-tree"``, ``"all-to-all (switch)"``, ``"3D torus"``.
+    bandwidth
+        That of one end, per direction: a port of a network, or all links of one accelerator together [byte/s].
+    latency
+        Time of the smallest message; the figure says between which ends and how it was measured [s].
+    links, link_bandwidth
+        How many links one end has, where it has several, and the bandwidth of each, per direction [byte/s].
+    note
+        What a reader should know of the record.
+
+    Raises
+    ------
+    UnknownName, InputError
+        For a misspelt field, a missing one, a wrong unit, or a value that is not positive.
 
     Examples
     --------
@@ -22,10 +60,37 @@ class NetworkFabric(Sourced):
     topology: str | None = None
     bandwidth: Bandwidth
     latency: Time | None = None
+    links: Number | None = None
+    link_bandwidth: Bandwidth | None = None
+    note: str | None = None
 
 
 class Node(Sourced):
-    """A machine with accelerators; `intra_node_bw` is that of one accelerator's link, per direction.
+    """A machine with accelerators: a server, or a rack whose accelerators share one fast fabric.
+
+    Parameters
+    ----------
+    name
+        The vendor's name.
+    accelerator
+        The device, of which the node has `accelerators_per_node`.
+    fabric
+        The network inside the node.
+    intra_node_bw
+        Bandwidth of one accelerator into that network, per direction; by default that of `fabric` [byte/s].
+    tdp
+        Greatest power of the whole node: accelerators, processors, memory, network cards, fans [W].
+    nics, nic_bandwidth
+        Network cards for the traffic between nodes, and the line rate of each, per direction [byte/s].
+    host_memory
+        Memory of the processors [byte].
+    note
+        What a reader should know of the record.
+
+    Raises
+    ------
+    UnknownName, InputError
+        For a misspelt field, a missing one, a wrong unit, or a value that is not positive.
 
     Examples
     --------
@@ -35,15 +100,64 @@ class Node(Sourced):
     'NVIDIA H100 SXM5 80GB'
     """
 
+    model_config = ConfigDict(json_schema_extra=lambda schema: schema["required"].remove("intra_node_bw"))
+
     name: str
-    accelerator: InstanceOf[HardwareNode]
-    accelerators_per_node: Count
+    accelerator: Annotated[InstanceOf[HardwareNode], ByName]
+    accelerators_per_node: Number
+    fabric: Annotated[InstanceOf[NetworkFabric], ByName] | None = None
     intra_node_bw: Bandwidth
     tdp: Power | None = None
+    nics: Number | None = None
+    nic_bandwidth: Bandwidth | None = None
+    host_memory: Size | None = None
+    note: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _linked(cls, fields: Any) -> Any:
+        fabric = fields.get("fabric") if isinstance(fields, dict) else None
+        if isinstance(fabric, NetworkFabric):
+            return {"intra_node_bw": fabric.bandwidth} | fields
+        return fields
+
+    @property
+    def inter_node_bw(self) -> Any:
+        """Bandwidth of all network cards together, per direction; None where they are not published.
+
+        Examples
+        --------
+        >>> from mlsysim import Systems
+        >>> print(Systems.Nodes.DGX_H100.inter_node_bw.to("GB/s"))
+        400.0 GB/s
+        """
+        if self.nics is None or self.nic_bandwidth is None:
+            return None
+        return self.nics * self.nic_bandwidth
 
 
-class Fleet(Record):
+class Fleet(Sourced):
     """A number of equal nodes on one fabric, in one region.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    node
+        The machine, of which the fleet has `count`.
+    fabric
+        The network between the nodes.
+    region
+        The grid that feeds them.
+    illustrative
+        True for a design of ours, built of parts that can be bought; False for a cluster that someone described.
+    note
+        What a reader should know of the record.
+
+    Raises
+    ------
+    UnknownName, InputError
+        For a misspelt field, a missing one, or a count that is no whole number of at least 1.
 
     Examples
     --------
@@ -54,12 +168,26 @@ class Fleet(Record):
     """
 
     name: str
-    node: InstanceOf[Node]
-    count: Count
-    fabric: InstanceOf[NetworkFabric] | None = None
-    region: InstanceOf[GridProfile] | None = None
+    node: Annotated[InstanceOf[Node], ByName]
+    count: Number
+    fabric: Annotated[InstanceOf[NetworkFabric], ByName] | None = None
+    region: Annotated[InstanceOf[GridProfile], ByName] | None = None
+    illustrative: bool = False
+    note: str | None = None
 
     @property
     def total_accelerators(self) -> int:
         """Accelerators in all nodes together."""
         return self.count * self.node.accelerators_per_node
+
+    @property
+    def power(self) -> Any:
+        """Greatest power of all nodes, without switches, storage and cooling; None where that of a node is unknown.
+
+        Examples
+        --------
+        >>> from mlsysim import Systems
+        >>> print(Systems.Clusters.Research_256.power)
+        326.4 kW
+        """
+        return None if self.node.tdp is None else self.count * self.node.tdp

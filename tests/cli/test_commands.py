@@ -83,10 +83,10 @@ def test_bad_input_ends_with_2_and_a_readable_line(arguments, words):
         assert word in done.stderr
 
 
-@pytest.mark.parametrize("kind", ["hardware", "models", "systems", "grids"])
+@pytest.mark.parametrize("kind", ["hardware", "models", "systems", "infra"])
 @pytest.mark.parametrize("output", ["text", "json", "markdown"])
 def test_zoo_lists_every_entry_in_every_form(kind, output):
-    from mlsysim.zoo import CATALOGS
+    from mlsysim.catalogs import CATALOGS
 
     done = run("zoo", kind, "-o", output)
     assert done.returncode == 0
@@ -100,7 +100,7 @@ def test_zoo_of_one_entry_gives_the_source_of_each_figure():
     rows = json.loads(run("zoo", "hardware", "H100", "-o", "json").stdout)
     by_name = {row["Figure"]: row for row in rows}
     assert by_name["memory.bandwidth"]["Value"] == "3.35 TB/s"
-    assert all(row["Source"].startswith("https://") for row in rows)
+    assert all("https://" in row["Source"] for row in rows)
 
 
 def test_walls_lists_22_and_shows_one_with_its_sources():

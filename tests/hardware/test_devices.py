@@ -69,9 +69,15 @@ def test_the_headline_peak_is_that_of_its_precision(device):
     assert device.compute.peak_flops == device.compute.precision_flops[device.compute.peak_precision] == device.peak()
 
 
+INT8_CUT = ("NVIDIA B300", "NVIDIA GB300")
+"""Blackwell Ultra gave up int8 for fp4: its int8 peak is a fraction of its bf16 one."""
+
+
 @every_device
 def test_a_narrower_format_is_never_slower(device):
-    families = (["fp64", "fp32", "tf32", "fp16", "fp8", "fp4"], ["bf16", "int8", "int4"])
+    families = [["fp64", "fp32", "tf32", "fp16", "fp8", "fp4"]]
+    if not device.name.startswith(INT8_CUT):
+        families.append(["bf16", "int8", "int4"])
     for family in families:
         peaks = [device.plain.peaks[precision] for precision in family if precision in device.plain.peaks]
         assert peaks == sorted(peaks)
@@ -82,7 +88,9 @@ def test_dense_peaks_are_not_the_sparse_ones(device):
     for precision, sparse in device.compute.sparse_flops.items():
         dense = device.compute.precision_flops[precision]
         factor = (sparse / dense).m_as("dimensionless")
-        assert factor == pytest.approx(2.0, rel=1e-3) or (device.name.startswith("NVIDIA Jetson") and factor > 2)
+        assert 1 < factor <= 4
+        if precision in ("fp16", "bf16") and device.vendor == "NVIDIA" and "Jetson" not in device.name:
+            assert factor == pytest.approx(2.0, rel=1e-2), "2:4 sparsity doubles the rate"
 
 
 @every_device

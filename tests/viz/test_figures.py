@@ -7,7 +7,7 @@ import pytest
 
 matplotlib.use("Agg")
 
-from mlsysim import Engine, Hardware, Models, viz
+from mlsysim import Engine, Hardware, Infra, Models, Systems, viz
 from mlsysim.core.walls import WALLS
 from mlsysim.errors import InputError, InputTypeError, UnknownName
 from mlsysim.viz.style import THEMES, plt
@@ -115,6 +115,35 @@ def test_the_map_names_every_wall():
     for wall in WALLS:
         assert str(wall.number) in shown
         assert wall.name in shown
+
+
+def drawn(axes):
+    return sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() not in ("None", None, ""))
+
+
+def test_the_landscapes_show_every_entry():
+    assert drawn(viz.plot_hardware()) == sum(device.plain.bandwidth is not None for device in Hardware)
+    assert drawn(viz.plot_models()) == len(Models)
+    assert drawn(viz.plot_fabrics()) == len(Systems.Fabrics)
+    assert drawn(viz.plot_grids()) == sum(grid.electricity_price is not None for grid in Infra.Grids)
+
+
+def test_points_of_a_landscape_lie_where_the_records_say():
+    axes = viz.plot_hardware(labelled=["H100"])
+    place = next(text for text in axes.texts if text.get_text() == "H100")
+    assert place.xy == (3.35e12, 989.4e12)
+    assert viz.plot_grids().get_ylim()[1] > max(grid.carbon_intensity.magnitude for grid in priced())
+
+
+def priced():
+    return [grid for grid in Infra.Grids if grid.electricity_price is not None]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("plot", [viz.plot_hardware, viz.plot_models, viz.plot_fabrics, viz.plot_grids])
+def test_landscapes_have_a_light_and_a_dark_variant(plot, theme):
+    ink = matplotlib.colors.to_hex(THEMES[theme].ink)
+    assert matplotlib.colors.to_hex(plot(theme=theme).xaxis.label.get_color()) == ink
 
 
 @pytest.mark.parametrize(

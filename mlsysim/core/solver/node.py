@@ -124,12 +124,12 @@ class _Timing(NamedTuple):
 
 def _time(demand: Demand, machine: _Machine) -> _Timing:
     plain = machine.hardware.plain
-    moved = memory_physics.traffic.plain(demand.weights, demand.kv_traffic, demand.activations)
+    moved = memory_physics.traffic.plain(demand.weight_traffic, demand.kv_traffic, demand.activations)
     compute = roofline.compute_time.plain(demand.flops, machine.peak, machine.efficiency)
     if plain.flash_capacity is not None:
         working = demand.kv_traffic + demand.activations
         bandwidths = plain.flash_bandwidth, plain.sram_bandwidth
-        memory = memory_physics.flash_memory_time.plain(demand.weights, bandwidths[0], working, bandwidths[1])
+        memory = memory_physics.flash_memory_time.plain(demand.weight_traffic, bandwidths[0], working, bandwidths[1])
     elif plain.bandwidth is None:
         memory = 0.0
     else:
@@ -138,7 +138,9 @@ def _time(demand: Demand, machine: _Machine) -> _Timing:
     return _Timing(moved, compute, memory, overhead, roofline.roofline_time.plain(compute, memory, overhead))
 
 
-def _notes(model: Workload, machine: _Machine, precision: str, traffic: float, account: Account) -> tuple[str, ...]:
+def _notes(
+    model: Workload, machine: _Machine, precision: str, demand: Demand, traffic: float, account: Account
+) -> tuple[str, ...]:
     hardware, notes = machine.hardware, []
     if machine.compute_precision != precision:
         notes.append(
@@ -156,6 +158,9 @@ def _notes(model: Workload, machine: _Machine, precision: str, traffic: float, a
             "the memory bandwidth of this device is not published: memory traffic takes no time, and the latency is a"
             " lower bound"
         )
+    if demand.weights_read is not None:
+        held, read = pretty(demand.weights, "byte"), pretty(demand.weights_read, "byte")
+        notes.append(f"of {held} of weights a pass reads {read}")
     looked_up = model.lookup_count and model.lookup_count * account.weights / model.parameter_count
     if looked_up > 0.01 * traffic:
         notes.append(
@@ -278,7 +283,7 @@ class SingleNodeModel(Solver):
             compute_precision=machine.compute_precision,
             efficiency=machine.efficiency,
             efficiency_source=machine.efficiency_source,
-            notes=_notes(model, machine, precision, timing.traffic, account),
+            notes=_notes(model, machine, precision, demand, timing.traffic, account),
             would_fit=() if account.fits else what_fits(account_at, hardware.plain, demand.samples, precision),
         )
 
@@ -391,6 +396,6 @@ class ServingModel(Solver):
             compute_precision=machine.compute_precision,
             efficiency=machine.efficiency,
             efficiency_source=machine.efficiency_source,
-            notes=_notes(model, machine, precision, step.traffic, account),
+            notes=_notes(model, machine, precision, decode, step.traffic, account),
             would_fit=() if account.fits else what_fits(account_at, hardware.plain, decode.samples, precision),
         )

@@ -1,0 +1,235 @@
+"""Networks as lists of layers: what each reads, writes and keeps alive, and what that adds up to.
+
+Operations are those of products, 2 a multiply-add. Norms, activation functions and added shortcuts are fused into the
+operator beside them, and maps that are read together were written together: none of these moves anything of its own.
+Pooling, upsampling, gating and the scaling of a squeeze-and-excitation do.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from mlsysim.errors import InputError, positive_integer
+from mlsysim.models.types import Demand, Workload
+from mlsysim.physics import convolution as physics
+from mlsysim.physics.memory import weight_bytes
+from mlsysim.physics.precision import element_size
+from mlsysim.physics.transformer import attention_flops
+
+
+class Shape(NamedTuple):
+    """Height, width and channels of a feature map."""
+
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def elements(self) -> int:
+        """Elements of one sample."""
+        return self.height * self.width * self.channels
+
+
+class Layer(NamedTuple):
+    """One operator with the norm and the activation function that are fused into it."""
+
+    kind: str
+    inputs: Shape
+    outputs: Shape
+    weights: int
+    """Weights of the product, each used once an output position."""
+    other_parameters: int
+    """Biases, and the scale and shift of a norm."""
+    shortcut: int
+    """Elements read beside the inputs: a shortcut that is added, keys and values, the factors of a scaling."""
+    attention: int
+    """Operations of attention scores and of their sum over the values, for one sample."""
+    live: int
+    """Activations alive for one sample while this layer runs: inputs, outputs, and what a later layer still reads."""
+
+    @property
+    def flops(self) -> int:
+        """Operations for one sample."""
+        if not self.weights:
+            return self.attention
+        return physics.convolution_flops.plain(self.weights, self.outputs.height, self.outputs.width)
+
+    @property
+    def traffic(self) -> int:
+        """Activations read and written for one sample."""
+        return self.inputs.elements + self.outputs.elements + self.shortcut
+
+
+@dataclass(frozen=True, eq=False)
+class Map:
+    """A feature map while a network is laid out; one that is a part or a chain of others knows them."""
+
+    shape: Shape
+    parts: tuple[Map, ...] = ()
+
+    @property
+    def roots(self) -> tuple[Map, ...]:
+        """The maps that lie in memory."""
+        return tuple(root for part in self.parts for root in part.roots) if self.parts else (self,)
+
+    def seen_as(self, *shape: int) -> Map:
+        """Return the same memory, or a part of it, in another shape."""
+        return Map(Shape(*shape), (self,))
+
+
+def concatenated(maps: Sequence[Map]) -> Map:
+    """Return maps of one size as one with the channels of all; nothing moves: each is written where it is read."""
+    if len(maps) == 1:
+        return maps[0]
+    sizes = {one.shape[:2] for one in maps}
+    if len(sizes) > 1:
+        raise InputError(f"maps that are read together must have one height and width; got {sorted(sizes)}")
+    return Map(Shape(*maps[0].shape[:2], sum(one.shape.channels for one in maps)), tuple(maps))
+
+
+def in_a_row(maps: Sequence[Map]) -> Map:
+    """Return maps of several sizes as one row of positions, on each of which a layer uses the same weights."""
+    channels = {one.shape.channels for one in maps}
+    if len(channels) > 1:
+        raise InputError(f"maps that share weights must have the same channels; got {sorted(channels)}")
+    return Map(Shape(sum(one.shape.height * one.shape.width for one in maps), 1, channels.pop()), tuple(maps))
+
+
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    """Return height and width of what may be given as one number."""
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def _extent(size: int, kernel: int, stride: int, padding: str | int) -> int:
+    extent = -(-size // stride) if isinstance(padding, str) else (size + 2 * padding - kernel) // stride + 1
+    if extent < 1:
+        raise InputError(f"kernel {kernel} must fit into a map of {size} with padding {padding}")
+    return extent
+
+
+class Tape:
+    """The layers of a network in the order in which they run, and which map each of them reads."""
+
+    def __init__(self) -> None:
+        self._layers: list[tuple[Layer, tuple[Map, ...]]] = []
+        self._written: dict[Map, int] = {}
+
+    def add(self, kind: str, reads: Map, outputs: Shape, beside: Sequence[Map] = (), **counts: int) -> Map:
+        """Note a layer that reads a map, and others `beside` it; return the map that it writes."""
+        fields = {"weights": 0, "other_parameters": 0, "attention": 0} | counts
+        beside_elements = sum(one.shape.elements for one in beside)
+        layer = Layer(kind=kind, inputs=reads.shape, outputs=outputs, shortcut=beside_elements, live=0, **fields)
+        self._layers.append((layer, tuple(dict.fromkeys(root for one in (reads, *beside) for root in one.roots))))
+        written = Map(outputs)
+        self._written[written] = len(self._layers) - 1
+        return written
+
+    def convolution(
+        self,
+        reads: Map,
+        channels: int,
+        kernel: Any = 1,
+        stride: Any = 1,
+        groups: int = 1,
+        padding: str | int = "same",
+        added: Sequence[Map] = (),
+        **parameters: Any,
+    ) -> Map:
+        """Note a convolution to whose output maps are `added`, with a `bias`, a `norm`, `other` parameters."""
+        (high, wide), (down, across), shape = pair(kernel), pair(stride), reads.shape
+        size = _extent(shape.height, high, down, padding), _extent(shape.width, wide, across, padding)
+        weights = int(physics.convolution_parameters.plain(high, wide, shape.channels, channels, groups))
+        other = channels * (parameters.get("bias", False) + 2 * parameters.get("norm", False))
+        other += parameters.get("other", 0)
+        kind = "depthwise" if groups == shape.channels > 1 else "conv"
+        return self.add(kind, reads, Shape(*size, channels), added, weights=weights, other_parameters=other)
+
+    def linear(self, reads: Map, channels: int, bias: bool = True, other: int = 0, added: Sequence[Map] = ()) -> Map:
+        """Note a dense layer, applied at each position."""
+        inputs, outputs = reads.shape, Shape(*reads.shape[:2], channels)
+        weights, biases = inputs.channels * channels, channels * bias
+        return self.add("linear", reads, outputs, added, weights=weights, other_parameters=biases + other)
+
+    def pool(self, reads: Map, kernel: Any, stride: Any, padding: str | int = "same") -> Map:
+        """Note a pooling."""
+        (high, wide), (down, across), shape = pair(kernel), pair(stride), reads.shape
+        size = _extent(shape.height, high, down, padding), _extent(shape.width, wide, across, padding)
+        return self.add("pool", reads, Shape(*size, shape.channels))
+
+    def global_pool(self, reads: Map) -> Map:
+        """Note a pooling over all positions."""
+        return self.add("pool", reads, Shape(1, 1, reads.shape.channels))
+
+    def attention(self, queries: Map, keys: Map, values: Map, heads: int) -> Map:
+        """Note an attention in which each query sees each key, its scores kept on chip."""
+        shape = queries.shape
+        pairs = shape.height * shape.width * keys.shape.height * keys.shape.width
+        flops = attention_flops.plain(1, heads, shape.channels // heads, pairs)
+        return self.add("attention", queries, shape, (keys, values), attention=flops)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, each with what is alive while it runs."""
+        last = dict.fromkeys(self._written, len(self._layers))
+        last |= {root: at for at, (_, reads) in enumerate(self._layers) for root in reads}
+        layers = []
+        for at, (layer, _) in enumerate(self._layers):
+            kept = sum(m.shape.elements for m, until in last.items() if self._written.get(m, -1) < at <= until)
+            layers.append(layer._replace(live=layer.outputs.elements + kept))
+        return tuple(layers)
+
+
+class LayeredWorkload(Workload):
+    """A network that is a list of layers, run one after another."""
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The kinds of forward pass: one."""
+        return ("forward",)
+
+    @abstractmethod
+    def _lay_out(self) -> Tape: ...
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The operators, in order."""
+        return self._lay_out().layers
+
+    @cached_property
+    def parameter_count(self) -> int:
+        """Parameters, counted from the layers."""
+        return sum(layer.weights + layer.other_parameters for layer in self.layers)
+
+    @cached_property
+    def _per_sample(self) -> tuple[int, int, int]:
+        flops = sum(layer.flops for layer in self.layers)
+        return flops, sum(layer.traffic for layer in self.layers), max(layer.live for layer in self.layers)
+
+    def demand(
+        self,
+        batch_size: int = 1,
+        precision: str = "fp16",
+        phase: str | None = None,
+        seq_len: int | None = None,
+        kv_precision: str | None = None,
+    ) -> Demand:
+        """Return what one forward pass over `batch_size` samples demands; see `Workload.demand`."""
+        self._phase(phase)
+        for name, value in {"seq_len": seq_len, "kv_precision": kv_precision}.items():
+            if value is not None:
+                raise InputError(f"{name} does not apply to {self.name}, which reads no sequence; got {value!r}")
+        batch, size = positive_integer("batch_size", batch_size), element_size(precision)
+        flops, traffic, live = self._per_sample
+        return Demand(
+            samples=batch,
+            flops=physics.batch_flops.plain(batch, flops),
+            weights=weight_bytes.plain(self.parameter_count, size),
+            activations=physics.activation_bytes.plain(batch, traffic, size),
+            kv_traffic=0,
+            kv_cache=0,
+            live=physics.live_bytes.plain(batch, live, size),
+        )

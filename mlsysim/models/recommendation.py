@@ -1,0 +1,140 @@
+"""Recommendation models by their tables and layers."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import pairwise
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from mlsysim.errors import InputError, positive_integer
+from mlsysim.models.types import Demand, Workload
+from mlsysim.physics import recommendation as physics
+from mlsysim.physics.convolution import activation_bytes, live_bytes
+from mlsysim.physics.memory import weight_bytes
+from mlsysim.physics.precision import element_size
+from mlsysim.records import Count
+
+Widths = Annotated[tuple[Count, ...], Field(min_length=1)]
+
+
+class RecommendationWorkload(Workload):
+    """A deep recommendation model (DLRM) whose features cross in low-rank layers (DCN v2).
+
+    The embedding tables are held; of them a pass reads the rows that it looks up.
+
+    Parameters
+    ----------
+    table_rows
+        Rows of each embedding table.
+    lookups
+        Rows that one sample looks up in each table, and sums.
+    width
+        Width of a row, and of what the bottom layers make of the dense features.
+    dense_features
+        Features that are numbers.
+    bottom, top
+        Widths of the dense layers before and after the crossing; the last bottom one is `width`.
+    cross_layers, cross_rank
+        Cross layers, and the rank of their matrices.
+
+    Raises
+    ------
+    UnknownName, InputError
+        For a misspelt field, a missing one, or layers that do not fit together.
+
+    Examples
+    --------
+    >>> from mlsysim import Models
+    >>> model = Models.DLRM_DCNv2
+    >>> print(f"{model.parameters.to('Bparam'):.1f~}, {model.flops().to('MFLOP'):.1f}")
+    26.2 Bparam, 32.1 MFLOP
+    """
+
+    table_rows: Widths
+    lookups: Widths
+    width: Count
+    dense_features: Count
+    bottom: Widths
+    cross_layers: Count
+    cross_rank: Count
+    top: Widths
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> RecommendationWorkload:
+        if len(self.lookups) != len(self.table_rows):
+            raise ValueError(f"lookups must have one number a table, {len(self.table_rows)}; got {len(self.lookups)}")
+        if self.bottom[-1] != self.width:
+            raise ValueError(f"bottom must end in the width of a row, {self.width}; got {self.bottom[-1]}")
+        return self
+
+    @property
+    def phases(self) -> tuple[str, ...]:
+        """The kinds of forward pass: one."""
+        return ("forward",)
+
+    @property
+    def crossed_width(self) -> int:
+        """Width of all features side by side: one row of each table, and the dense ones."""
+        return (len(self.table_rows) + 1) * self.width
+
+    @property
+    def _dense_layers(self) -> list[tuple[int, int]]:
+        return [*pairwise((self.dense_features, *self.bottom)), *pairwise((self.crossed_width, *self.top))]
+
+    @cached_property
+    def dense_weights(self) -> int:
+        """Weights of the dense and the cross layers, biases left out."""
+        cross = physics.cross_parameters.plain(self.cross_layers, self.crossed_width, self.cross_rank)
+        return cross + sum(inputs * outputs for inputs, outputs in self._dense_layers)
+
+    @cached_property
+    def dense_count(self) -> int:
+        """Parameters outside the tables."""
+        biases = self.cross_layers * self.crossed_width + sum(outputs for _, outputs in self._dense_layers)
+        return self.dense_weights + biases
+
+    @cached_property
+    def table_count(self) -> int:
+        """Parameters of the embedding tables."""
+        return physics.table_parameters.plain(sum(self.table_rows), self.width)
+
+    @cached_property
+    def parameter_count(self) -> int:
+        """Parameters, counted from the shape."""
+        return self.table_count + self.dense_count
+
+    @cached_property
+    def _traffic(self) -> int:
+        """Elements of activations for one sample: a cross layer also reads the features as they were at first."""
+        crossed = self.crossed_width
+        dense = sum(inputs + outputs for inputs, outputs in self._dense_layers)
+        pooled = len(self.table_rows) * self.width
+        return dense + pooled + self.cross_layers * (2 * self.cross_rank + 4 * crossed)
+
+    def demand(
+        self,
+        batch_size: int = 1,
+        precision: str = "fp16",
+        phase: str | None = None,
+        seq_len: int | None = None,
+        kv_precision: str | None = None,
+    ) -> Demand:
+        """Return what one forward pass over `batch_size` samples demands; see `Workload.demand`."""
+        self._phase(phase)
+        for name, value in {"seq_len": seq_len, "kv_precision": kv_precision}.items():
+            if value is not None:
+                raise InputError(f"{name} does not apply to {self.name}, which reads no sequence; got {value!r}")
+        batch, size = positive_integer("batch_size", batch_size), element_size(precision)
+        widest = max(3 * self.crossed_width + self.cross_rank, *(i + o for i, o in self._dense_layers))
+        return Demand(
+            samples=batch,
+            flops=physics.dense_flops.plain(self.dense_weights, batch),
+            weights=weight_bytes.plain(self.parameter_count, size),
+            activations=activation_bytes.plain(batch, self._traffic, size),
+            kv_traffic=0,
+            kv_cache=0,
+            live=live_bytes.plain(batch, widest, size),
+            weights_read=physics.read_bytes.plain(self.dense_count, batch, sum(self.lookups), self.width, size),
+        )
