@@ -234,7 +234,12 @@ def plot_grids(
     'Carbon intensity [gCO2e/kWh]'
     """
     points = [
-        Point(name, "grid", grid.electricity_price.m_as("dollar/kWh"), grid.carbon_intensity.m_as("gCO2e/kWh"))
+        Point(
+            name,
+            grid.scope or "scope not stated",
+            grid.electricity_price.m_as("dollar/kWh"),
+            grid.carbon_intensity.m_as("gCO2e/kWh"),
+        )
         for name, grid in ((name, Grids[name]) for name in Grids.names)
         if grid.electricity_price is not None
     ]

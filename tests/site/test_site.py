@@ -18,6 +18,8 @@ EXPECTED = [
     "tutorials/01_memory_wall.html",
     "zoo/hardware.html",
     "zoo/models.html",
+    "zoo/systems.html",
+    "zoo/infrastructure.html",
     "guide/walls.html",
     "api/index.html",
 ]
