@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from types import MappingProxyType
 from typing import Any
 
@@ -69,9 +69,10 @@ class Result:
 
     def __init__(self, question: Callable[[], Any], **values: Any) -> None:
         object.__setattr__(self, "_question", question)
-        object.__setattr__(self, "plain", MappingProxyType(values))
+        object.__setattr__(self, "plain", MappingProxyType({name: values[name] for name in self.fields()}))
 
     @classmethod
+    @cache
     def fields(cls) -> dict[str, Field]:
         """The fields by name, in the order of the class."""
         return {

@@ -32,6 +32,16 @@ class Account(NamedTuple):
         fits = weights <= plain.flash_capacity and kv_cache + live <= plain.sram_capacity
         return cls(weights, kv_cache, live, total, plain.flash_capacity + plain.sram_capacity, fits)
 
+    def fields(self) -> dict[str, float | bool]:
+        """What a result says of the memory."""
+        return {
+            "feasible": self.fits,
+            "weights_size": self.weights,
+            "kv_cache_size": self.kv_cache,
+            "activations_size": self.live,
+            "memory_capacity": self.capacity,
+        }
+
 
 def what_fits(
     account: Callable[[int, str], Account], plain: PlainHardware, batch_size: int, precision: str

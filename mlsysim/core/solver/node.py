@@ -105,6 +105,15 @@ class _Machine(NamedTuple):
         like = "" if fmt == computed else f", in {fmt}, which has the same peak"
         return cls(hardware, computed, peak, measured[fmt], source + like)
 
+    def fields(self) -> dict[str, Any]:
+        """What a result says of the device."""
+        return {
+            "hardware": self.hardware.name,
+            "compute_precision": self.compute_precision,
+            "efficiency": self.efficiency,
+            "efficiency_source": self.efficiency_source,
+        }
+
 
 class _Timing(NamedTuple):
     """The times of one pass in seconds, and the bytes that it moves."""
@@ -258,19 +267,14 @@ class SingleNodeModel(Solver):
         return PerformanceProfile(
             again,
             model=model.name,
-            hardware=hardware.name,
             latency=timing.total,
             latency_compute=timing.compute,
             latency_memory=timing.memory,
             latency_overhead=timing.overhead,
             throughput=roofline.throughput.plain(demand.samples, timing.total),
             bottleneck=timing.bottleneck,
-            feasible=account.fits,
             memory_footprint=account.total,
-            weights_size=account.weights,
-            kv_cache_size=account.kv_cache,
-            activations_size=account.live,
-            memory_capacity=account.capacity,
+            **account.fields(),
             flops=demand.flops,
             traffic=timing.traffic,
             arithmetic_intensity=roofline.arithmetic_intensity.plain(demand.flops, timing.traffic),
@@ -280,9 +284,7 @@ class SingleNodeModel(Solver):
             batch_size=demand.samples,
             phase=phase or model.phases[0],
             precision=precision,
-            compute_precision=machine.compute_precision,
-            efficiency=machine.efficiency,
-            efficiency_source=machine.efficiency_source,
+            **machine.fields(),
             notes=_notes(model, machine, precision, demand, timing.traffic, account),
             would_fit=() if account.fits else what_fits(account_at, hardware.plain, demand.samples, precision),
         )
@@ -377,25 +379,18 @@ class ServingModel(Solver):
         return ServingResult(
             again,
             model=model.name,
-            hardware=hardware.name,
             ttft=first.total,
             itl=step.total,
             throughput=roofline.throughput.plain(decode.samples, step.total),
             prefill_bottleneck=first.bottleneck,
             decode_bottleneck=step.bottleneck,
-            feasible=account.fits,
             total_memory_required=account.total,
-            weights_size=account.weights,
-            kv_cache_size=account.kv_cache,
-            activations_size=account.live,
-            memory_capacity=account.capacity,
+            **account.fields(),
             memory_utilization=account.total / account.capacity,
             batch_size=decode.samples,
             seq_len=seq_len,
             precision=precision,
-            compute_precision=machine.compute_precision,
-            efficiency=machine.efficiency,
-            efficiency_source=machine.efficiency_source,
+            **machine.fields(),
             notes=_notes(model, machine, precision, decode, step.traffic, account),
             would_fit=() if account.fits else what_fits(account_at, hardware.plain, decode.samples, precision),
         )
