@@ -24,7 +24,7 @@ def test_overheads_have_a_year(name):
 
 
 def test_the_average_site_of_2023():
-    """PREDECESSOR 3b has 1.40: the survey's average of 2023 is 1.58 [uptime2024pue], large operators are below 1.2."""
+    """Release 0.1.1 has 1.40: the survey's average of 2023 is 1.58 [uptime2024pue], large operators are below 1.2."""
     assert Datacenters.Uptime_2023.pue == 1.58
     assert Infra.Uptime_2023 is Datacenters.Uptime_2023
     assert all(Datacenters[name].pue < 1.2 for name in ("Google_Fleet", "AWS_Fleet", "Microsoft_Fleet", "Meta_Fleet"))

@@ -79,12 +79,12 @@ def test_hydropower_is_cleaner_than_coal():
 
 
 def test_poland_is_not_a_coal_plant():
-    """PREDECESSOR 3b has 820, the life cycle of coal alone; Poland's mix of 2023 is at 662 [owid2024carbon]."""
+    """Release 0.1.1 has 820, the life cycle of coal alone; Poland's mix of 2023 is at 662 [owid2024carbon]."""
     assert Grids.Poland.carbon_intensity.m_as("gCO2e/kWh") == 661.926
 
 
 def test_the_united_states_have_one_figure_and_one_year():
-    """PREDECESSOR 1b has 390 and 429, of two years; here each scope is of 2023 [owid2024carbon, epa2025egrid]."""
+    """Older material has 390 and 429, of two years; here each scope is of 2023 [owid2024carbon, epa2025egrid]."""
     average = Grids.US_Avg
     assert {average.figures[scope].date for scope in ("direct", "life_cycle")} == {"2023"}
     assert average.life_cycle.m_as("gCO2e/kWh") == 369.473
@@ -97,7 +97,7 @@ def test_the_united_states_have_one_figure_and_one_year():
 
 
 def test_quebec_keeps_its_scopes_apart():
-    """PREDECESSOR 1b has 20 and 1.2, one per scope: 34.5 [levasseur2021hydro] and 2 [google2024regioncarbon]."""
+    """Older material has 20 and 1.2, one per scope: 34.5 [levasseur2021hydro] and 2 [google2024regioncarbon]."""
     quebec = Grids.Quebec
     assert quebec.direct.m_as("gCO2e/kWh") == 2
     assert quebec.life_cycle.m_as("gCO2e/kWh") == 34.5

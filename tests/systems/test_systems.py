@@ -68,7 +68,7 @@ def test_cards_for_the_network_are_counted_with_their_rate():
     ("name", "quoted"), [("NVLink_1", 160), ("NVLink_2", 300), ("NVLink_3", 600), ("NVLink_4", 900), ("NVLink_5", 1800)]
 )
 def test_nvlink_is_half_of_what_nvidia_quotes(name, quoted):
-    """PREDECESSOR 3b: a transfer has one direction's bandwidth [bekman2025network]; the data sheets add both."""
+    """Data sheets add both directions; a transfer has the bandwidth of one [bekman2025network]."""
     fabric = Fabrics[name]
     assert fabric.bandwidth.m_as("GB/s") == quoted / 2
     assert Q_(fabric.figures["bandwidth"].quoted).m_as("GB/s") == pytest.approx(quoted)
@@ -109,7 +109,7 @@ def test_latencies_are_measured():
 
 @pytest.mark.parametrize("name", ["InfiniBand_EDR", "InfiniBand_HDR"])
 def test_infiniband_takes_one_to_two_microseconds(name):
-    """PREDECESSOR 1b has 5 us; measured are 1.27 and 1.61 us [microsoft2026hb, microsoft2019hbv2]."""
+    """Release 0.1.1 has 5 us; measured are 1.27 and 1.61 us [microsoft2026hb, microsoft2019hbv2]."""
     assert 1 < Fabrics[name].latency.m_as("us") < 2
 
 
