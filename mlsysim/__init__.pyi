@@ -30,6 +30,7 @@ from .core.solver.operations.checkpoint import CheckpointModel, CheckpointResult
 from .core.solver.operations.economics import EconomicsModel, EconomicsResult
 from .core.solver.operations.responsible import ResponsibleEngineeringModel, ResponsibleEngineeringResult
 from .core.solver.operations.sustainability import SustainabilityModel, SustainabilityResult
+from .core.sweep import Sweep, sweep
 from .core.wall_report import WallReport, wall_report
 from .core.walls import wall
 from .hardware.registry import Hardware
@@ -112,6 +113,7 @@ __all__ = [
     "StateSpaceWorkload",
     "SustainabilityModel",
     "SustainabilityResult",
+    "Sweep",
     "SynthesisResult",
     "SynthesisSolver",
     "SystemEvaluator",
@@ -135,6 +137,7 @@ __all__ = [
     "elasticities",
     "errors",
     "show",
+    "sweep",
     "units",
     "ureg",
     "viz",

@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from functools import partial
-from itertools import product
-from math import prod
+from functools import cached_property, partial
 from numbers import Integral
 from typing import Any, overload
 
 from mlsysim.core.assertions import Assertion, Metric
+from mlsysim.core.columns import columns_of, text_of, told
+from mlsysim.core.objective import Objective
+from mlsysim.core.points import Point, Points
+from mlsysim.core.progress import progress
 from mlsysim.core.result import Field, Result
-from mlsysim.core.search import (
-    Judge,
-    Objective,
-    Point,
-    Sampler,
-    asker,
-    constraint,
-    figures,
-    handed_out,
-    points_of,
-    space_of,
-    text_of,
-    texts_of,
-    told,
-    watched,
-)
-from mlsysim.errors import InputError, InputTypeError, positive_integer, shown, unknown
+from mlsysim.core.search import Judge, Sampler, asker, constraint, figures, handed_out, points_of, texts_of
+from mlsysim.core.solver.base import Solver
+from mlsysim.core.space import Space, value_at
+from mlsysim.core.sweep import Sweep
+from mlsysim.errors import InputError, InputTypeError, UnknownName, positive_integer, shown, unknown
 from mlsysim.tables import html_table, text_table
-from mlsysim.units import Quantity
+from mlsysim.units import UnitError
 
 LARGEST = 1_000_000
-"""Configurations that are enumerated; beyond, trials choose."""
+"""Configurations that are enumerated one by one; beyond, trials choose."""
+LARGEST_SWEPT = 50_000_000
+"""Configurations that are enumerated by arrays."""
 SHOWN = 20
 """Rows of a listing that are shown; all are there."""
 TOGETHER = 8
@@ -42,41 +34,57 @@ TOGETHER = 8
 
 
 class Listing(Sequence[dict[str, Any]]):
-    """Rows of a search: each a dict by column; prints as text, shows as a table in a notebook."""
+    """Rows of a search, each a dict by column, made when it is touched; prints as text, shows as a table in a notebook.
+
+    Parameters
+    ----------
+    size
+        How many rows there are.
+    columns
+        Their names.
+    row
+        Makes the values of one row and their texts, of its number.
+    headers
+        Of the printed table; by default the names of the columns.
+    """
 
     def __init__(
-        self, rows: Sequence[dict[str, Any]], columns: Sequence[str], texts: Sequence[Sequence[str]], *headers: str
+        self, size: int, columns: Sequence[str], row: Callable[[int], tuple[Any, Any]], headers: Sequence[str] = ()
     ) -> None:
-        self.columns, self._rows, self._texts = tuple(columns), tuple(rows), tuple(texts)
+        self.columns, self._size, self._row = tuple(columns), size, row
         self._headers = headers or self.columns
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._size
 
     @overload
     def __getitem__(self, at: int) -> dict[str, Any]: ...
     @overload
     def __getitem__(self, at: slice) -> Listing: ...
     def __getitem__(self, at: Any) -> Any:
+        chosen = range(self._size)[at]
         if isinstance(at, slice):
-            return Listing(self._rows[at], self.columns, self._texts[at], *self._headers)
-        return dict(self._rows[at])
+            return Listing(len(chosen), self.columns, lambda number: self._row(chosen[number]), self._headers)
+        return dict(zip(self.columns, self._row(chosen)[0], strict=True))
 
     def to_frame(self) -> Any:
         """Return the rows as a pandas DataFrame."""
         import pandas as pd
 
-        return pd.DataFrame([*self._rows], columns=[*self.columns])
+        return pd.DataFrame([*self], columns=[*self.columns])
+
+    def _texts(self) -> list[Any]:
+        return [self._row(number)[1] for number in range(min(self._size, SHOWN))]
 
     def __str__(self) -> str:
         more = f"\n… {len(self) - SHOWN} more" if len(self) > SHOWN else ""
-        return text_table(self._headers, self._texts[:SHOWN]) + more
+        return text_table(self._headers, self._texts()) + more
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
         more = f"<p>… {len(self) - SHOWN} more</p>" if len(self) > SHOWN else ""
-        return html_table(self._headers, self._texts[:SHOWN]) + more
+        return html_table(self._headers, self._texts()) + more
 
 
 class _Params(Field):
@@ -112,29 +120,26 @@ class SearchResult(Result, Mapping[str, Any]):
     def __len__(self) -> int:
         return len([*iter(self)])
 
-    @property
+    @cached_property
     def best(self) -> Any:
         """What the evaluator returned for the best configuration: a `Result` explains itself."""
-        return self._ranking[0].answer
+        answer = self._best.answer
+        return self._question() if answer is None else answer
 
     @property
-    def _ranking(self) -> list[Point]:
-        return ranking(self.points)
+    def _best(self) -> Point:
+        return self.points[self.points.ranked[0]]
 
     def ranked(self) -> Listing:
         """Return all configurations that meet the constraints, the best first; equal ones in the order of the space.
 
         With several objectives the first decides, the next among equals.
         """
-        return self._listing(self._ranking)
+        return self._listing(self.points.ranked)
 
     def pareto(self) -> Listing:
         """Return the configurations that no other beats in one objective without losing in another."""
-        front: list[Point] = []
-        for point in self._ranking:
-            if not any(_beats(other, point) for other in reversed(front)):
-                front.append(point)
-        return self._listing(front)
+        return self._listing(self.points.front)
 
     def sensitivity(self) -> Listing:
         """Return how the objectives change when one parameter of the best moves to a neighbour in the space.
@@ -142,7 +147,7 @@ class SearchResult(Result, Mapping[str, Any]):
         A change is a fraction of the best value; None where there is no value, or where trials did not try the
         neighbour.
         """
-        best, known = self._ranking[0], {point.place: point for point in self.points}
+        best = self._best
         wanted = [Objective.parse(text) for text in self.objective]
         columns = [
             "parameter",
@@ -150,26 +155,25 @@ class SearchResult(Result, Mapping[str, Any]):
             "to",
             *(part for one in wanted for part in (one.metric, f"change of {one.metric}")),
         ]
-        rows, texts = [], []
+        rows: list[tuple[Any, Any]] = []
         for axis, (name, values) in enumerate(self.space.items()):
             for at in (best.place[axis] - 1, best.place[axis] + 1):
                 if not 0 <= at < len(values):
                     continue
-                there = known.get((*best.place[:axis], at, *best.place[axis + 1 :]))
+                there = self.points.there((*best.place[:axis], at, *best.place[axis + 1 :]))
                 found = [there.figures.get(one.metric) if there else None for one in wanted]
                 changes = [_change(best, there, place, one.sign) for place, one in enumerate(wanted)]
                 told_each = [part for one, change in zip(found, changes, strict=True) for part in (_out(one), change)]
                 removed = _why(there) if there else "not tried"
-                row = (name, best.params[name], values[at], *told_each, removed)
-                rows.append(dict(zip([*columns, "removed_by"], row, strict=True)))
-                moved = (name, text_of(best.params[name]), text_of(values[at]))
-                texts.append((*moved, *map(_moved, found, changes), removed))
+                row = (name, best.params[name], value_at(values, at), *told_each, removed)
+                moved = (name, text_of(best.params[name]), text_of(value_at(values, at)))
+                rows.append((row, (*moved, *map(_moved, found, changes), removed)))
         headers = ("parameter", "from", "to", *(one.metric for one in wanted), "removed by")
-        return Listing(rows, [*columns, "removed_by"], texts, *headers)
+        return Listing(len(rows), [*columns, "removed_by"], rows.__getitem__, headers)
 
     def to_frame(self) -> Any:
         """Return every configuration evaluated as a pandas DataFrame, with what removes it."""
-        return self._listing(self.points, why=True).to_frame()
+        return self._listing(range(len(self.points)), why=True).to_frame()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the findings for a program: plain numbers, with the units of the figures under ``"units"``."""
@@ -191,35 +195,27 @@ class SearchResult(Result, Mapping[str, Any]):
         """The label and the value of each field, of each named figure of the best, and what removed how many."""
         for label, text in super().rows():
             if label == type(self).evaluated.label:
-                yield from ((f"  {name}", one.text) for name, one in self._ranking[0].figures.items())
+                yield from ((f"  {name}", one.text) for name, one in self._best.figures.items())
             yield label, text
             if label == type(self).valid.label:
                 yield from ((f"  removed by {name}", str(count)) for name, count in self.removed_by.items())
                 if self.errors:
                     yield "  raised", str(len(self.errors))
 
-    def _listing(self, points: Sequence[Point], why: bool = False) -> Listing:
-        names = list(next(point.figures for point in self.points if point.figures))
+    def _listing(self, numbers: Sequence[int], why: bool = False) -> Listing:
+        names = self.points.names
         headers = [f"{name} (found)" if name in self.space else name for name in names]
         more = ["removed_by"] if why else []
-        rows, texts = [], []
-        for point in points:
+
+        def row(at: int) -> tuple[list[Any], list[str]]:
+            point = self.points[int(numbers[at])]
             found = [point.figures.get(name) for name in names]
             told_why = [_why(point)] if why else []
-            values = [*point.params.values(), *map(_out, found), *told_why]
-            rows.append(dict(zip([*self.space, *headers, *more], values, strict=True)))
             cells = [text_of(value) for value in point.params.values()]
-            texts.append([*cells, *(one.text if one else "no value" for one in found), *told_why])
-        return Listing(rows, [*self.space, *headers, *more], texts)
+            texts = [*cells, *(one.text if one else "no value" for one in found), *told_why]
+            return [*point.params.values(), *map(_out, found), *told_why], texts
 
-
-def ranking(points: Sequence[Point]) -> list[Point]:
-    """Return the valid points, the best first; equal ones stay in their order."""
-    return sorted((point for point in points if point.valid), key=lambda point: point.scores)
-
-
-def _beats(one: Point, other: Point) -> bool:
-    return one.scores != other.scores and all(a <= b for a, b in zip(one.scores, other.scores, strict=True))
+        return Listing(len(numbers), [*self.space, *headers, *more], row)
 
 
 def _change(best: Point, there: Point | None, place: int, sign: int) -> float | None:
@@ -286,7 +282,7 @@ class DSE:
         objective: str | Sequence[str],
         constraints: str | Sequence[str] = (),
     ) -> None:
-        self.space = space_of(space)
+        self.space = Space(space)
         texts = texts_of("objective", objective)
         if not texts:
             raise InputError("objective must name at least one figure, such as 'minimize: latency'")
@@ -300,7 +296,7 @@ class DSE:
     @property
     def size(self) -> int:
         """How many configurations the space has."""
-        return prod(len(values) for values in self.space.values())
+        return self.space.size
 
     def __repr__(self) -> str:
         wanted = "; ".join(one.text for one in (*self.objectives, *self.constraints))
@@ -361,13 +357,15 @@ class DSE:
             raise InputError(f"seed must be a whole number from 0 to 2**32 - 1; got {shown(seed)}")
         ask, judge = asker(evaluate, fixed, self.space), Judge(self.objectives, self.constraints)
         if trials is not None and trials < self.size:
-            points = self._tried(ask, judge, executor, trials, int(seed))
+            points = Points(self._tried(ask, judge, executor, trials, int(seed)))
             notes = [
                 f"{trials} trials of Optuna, seed {seed}, tried {len(points)} of {self.size:,} configurations:"
                 " the best of those, not proven the best of all"
             ]
         else:
-            points, notes = self._enumerated(ask, judge, executor), []
+            by_arrays = executor is None and isinstance(evaluate, Solver) and evaluate.arrays
+            points = self._swept(evaluate, fixed, judge) if by_arrays else None
+            points, notes = points or Points(self._enumerated(ask, judge, executor)), []
         if on_error == "raise":
             _raise_first(points)
         return self._result(ask, points, notes)
@@ -378,8 +376,23 @@ class DSE:
                 f"the space has {self.size:,} configurations, more than the {LARGEST:,} that are enumerated:"
                 " give trials=, such as trials=1000, or fewer values"
             )
-        places = product(*(range(len(values)) for values in self.space.values()))
-        return [*watched(points_of(ask, judge, places, self.space, executor), self.size)]
+        found = []
+        with progress("Searching", self.size) as advance:
+            for point in points_of(ask, judge, self.space.places(), self.space, executor):
+                found.append(point)
+                advance(1)
+        return found
+
+    def _swept(self, solver: Solver, fixed: Mapping[str, Any], judge: Judge) -> Points | None:
+        """The whole space by arrays; None where one of its configurations has something to say for itself."""
+        if self.size > LARGEST_SWEPT:
+            return None
+        try:
+            with progress("Searching", self.size) as advance:
+                columns = columns_of(solver, self.space, fixed, judge.names, advance)
+            return judge.points(Sweep(solver, self.space, fixed, columns))
+        except (InputError, InputTypeError, UnitError, UnknownName):
+            return None
 
     def _tried(self, ask: Any, judge: Judge, executor: Executor | None, trials: int, seed: int) -> list[Point]:
         sampler, known = Sampler(self.space, judge, seed), dict[tuple[int, ...], Point]()
@@ -394,25 +407,24 @@ class DSE:
                     sampler.tell(trial, known[place])
                     yield known[place]
 
-        for _ in watched(told_all(), trials):
-            pass
+        with progress("Searching", trials) as advance:
+            for _ in told_all():
+                advance(1)
         return [known[place] for place in sorted(known)]
 
-    def _result(self, ask: Any, points: list[Point], notes: list[str]) -> SearchResult:
-        ordered = ranking(points)
-        counts = Counter(text for point in points for text in point.removed_by)
-        removed = {one.text: counts[one.text] for one in self.constraints}
+    def _result(self, ask: Any, points: Points, notes: list[str]) -> SearchResult:
+        counts = points.removed_by
+        removed = {one.text: counts.get(one.text, 0) for one in self.constraints}
         removed |= {text: count for text, count in counts.items() if text not in removed}
-        if not ordered:
+        if not len(points.ranked):
             raise InputError(self._none_valid(points, removed))
-        best = ordered[0]
-        alike = sum(point.scores == best.scores for point in ordered) - 1
-        if alike:
+        best = points[points.ranked[0]]
+        if alike := points.alike:
             notes.append(f"{alike} more do as well: this is the first in the order of the space")
         if len(self.objectives) > 1:
             notes.append(f"best by {self.objectives[0].text!r}; pareto() has every trade-off")
-        notes += _warnings(best)
-        answer = best.answer
+        answer = ask(dict(best.params)) if best.answer is None else best.answer
+        notes += _warnings(answer)
         metrics = (
             {name: getattr(answer, name) for name in answer.fields()} if isinstance(answer, Result) else {**answer}
         )
@@ -423,48 +435,42 @@ class DSE:
             best_metrics=metrics,
             evaluated=len(points),
             size=self.size,
-            valid=len(ordered),
+            valid=len(points.ranked),
             removed_by=removed,
-            errors=tuple((point.params, _error(point.error)) for point in points if point.error is not None),
+            errors=tuple((point.params, _error(point.error)) for point in points.raised),
             notes=tuple(notes),
             space=self.space,
-            points=tuple(points),
+            points=points,
         )
 
-    def _none_valid(self, points: list[Point], removed: dict[str, int]) -> str:
-        raised = [point for point in points if point.error is not None]
+    def _none_valid(self, points: Points, removed: dict[str, int]) -> str:
         parts = [f"{text!r} removes {count}{self._nearest(text, points)}" for text, count in removed.items() if count]
-        if raised:
-            parts.append(f"{len(raised)} raised, first {_error(raised[0].error)}")
+        if points.raised:
+            parts.append(f"{len(points.raised)} raised, first {_error(points.raised[0].error)}")
         return f"none of the {len(points):,} configurations evaluated is valid: {'; '.join(parts)}"
 
-    def _nearest(self, text: str, points: list[Point]) -> str:
+    def _nearest(self, text: str, points: Points) -> str:
         """How near the figure of a constraint comes to its limit."""
         claim = next((one for one in self.constraints if one.text == text), None)
         if claim is None or claim.sign in ("==", "!="):
             return ""
-        found = [point.figures[claim.metric] for point in points if point.figures]
-        found = [one for one in found if one.value is not None]
-        if not found:
-            return ", none with a value"
-        pick, word = (min, "least") if claim.sign.startswith("<") else (max, "greatest")
-        extreme = pick(found, key=lambda one: Quantity(one.value, one.field.stored or "dimensionless"))
-        return f" ({word} found: {extreme.text})"
+        least = claim.sign.startswith("<")
+        extreme = points.extreme(claim.metric, most=not least)
+        return f" ({'least' if least else 'greatest'} found: {extreme.text})" if extreme else ", none with a value"
 
 
-def _raise_first(points: list[Point]) -> None:
-    failed = [point for point in points if point.error is not None]
-    if failed:
-        first = failed[0]
+def _raise_first(points: Points) -> None:
+    if points.raised:
+        first = points.raised[0]
         raise InputError(
-            f"evaluate raised for {len(failed):,} of {len(points):,} configurations, first for {told(first.params)}:"
-            f" {_error(first.error)}"
+            f"evaluate raised for {len(points.raised):,} of {len(points):,} configurations,"
+            f" first for {told(first.params)}: {_error(first.error)}"
         ) from first.error
 
 
-def _warnings(best: Point) -> Iterator[str]:
+def _warnings(answer: Any) -> Iterator[str]:
     """What the answer itself says against the best, where no constraint asks for it."""
-    found = figures(best.answer)
+    found = figures(answer)
     for name in ("feasible", "is_feasible", "is_stable"):
         if name in found and found[name].value is False:
             yield f"the best has {name} = False: the constraint '{name} == True' would remove it"

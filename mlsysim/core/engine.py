@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlsysim.core.solver.node.single import SingleNodeModel
-from mlsysim.core.sweep import sweep
+from mlsysim.core.sweep import sweep_node
 
 
 class Engine:
@@ -17,4 +17,4 @@ class Engine:
     """
 
     solve = staticmethod(SingleNodeModel().solve)
-    sweep = staticmethod(sweep)
+    sweep = staticmethod(sweep_node)

@@ -3,68 +3,32 @@
 from __future__ import annotations
 
 import math
-import re
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import cache, partial
 from numbers import Real
-from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 import pint
 
 from mlsysim.core.assertions import Assertion, Metric, written
+from mlsysim.core.columns import check_inputs, told
 from mlsysim.core.evaluation import Answers, Scorecard
+from mlsysim.core.objective import Objective
 from mlsysim.core.pipeline import Pipeline
+from mlsysim.core.points import Point, SweptPoints
 from mlsysim.core.result import Field, Result
-from mlsysim.core.signatures import inputs_of
 from mlsysim.core.solver.base import Solver
 from mlsysim.core.solver.operations.figures import Named
-from mlsysim.errors import InputError, InputTypeError, UnknownName, shown, unknown
-from mlsysim.records import Record
+from mlsysim.core.space import Space, value_at
+from mlsysim.core.sweep import Sweep
+from mlsysim.errors import InputError, InputTypeError, UnknownName, shown
 from mlsysim.units import Quantity, unit
 
 IN_FLIGHT = 1024
 """Configurations that an executor holds at once."""
-PATIENCE = 1.0
-"""Seconds after which a search in a terminal shows how far it is."""
-
-_OBJECTIVE = re.compile(r"\s*(\w+)\s*:\s*([A-Za-z]\w*(?:\.\w+)?)\s*")
-
-
-class Objective(NamedTuple):
-    """What a search is for: as it was written, the figure, and 1 for less or -1 for more."""
-
-    text: str
-    metric: str
-    sign: int
-
-    @classmethod
-    def parse(cls, text: Any) -> Objective:
-        """Return the objective that `text` states.
-
-        Raises
-        ------
-        InputTypeError, InputError, UnknownName
-            If it is no text, not of the form ``direction: name``, or the direction is neither of the two.
-
-        Examples
-        --------
-        >>> Objective.parse("minimize: tco_usd").metric
-        'tco_usd'
-        """
-        match = _OBJECTIVE.fullmatch(written("an objective", text, "'minimize: latency'"))
-        if not match:
-            raise InputError(
-                f"an objective must read 'minimize: name' or 'maximize: name', such as 'minimize: latency';"
-                f" got {shown(text)}"
-            )
-        signs = {"minimize": 1, "maximize": -1}
-        if match[1] not in signs:
-            raise unknown("direction", match[1], signs)
-        return cls(text, match[2], signs[match[1]])
 
 
 def constraint(text: Any) -> Assertion:
@@ -86,30 +50,6 @@ def constraint(text: Any) -> Assertion:
         raise InputError(f"constraint {shown(text)}: {error}") from None
 
 
-def space_of(space: Any) -> dict[str, tuple[Any, ...]]:
-    """Return the values of each parameter, checked: a list, a tuple, a range, an array."""
-    if not isinstance(space, Mapping):
-        raise InputTypeError(f'space must be a mapping such as {{"batch_size": [1, 8, 64]}}; got {shown(space)}')
-    if not space:
-        raise InputError("space must have at least one parameter; got none")
-    found = {}
-    for name, values in space.items():
-        if not isinstance(name, str) or not name:
-            raise InputTypeError(f"space must have names as keys; got {shown(name)}")
-        if getattr(getattr(values, "magnitude", values), "ndim", None) == 1:
-            listed = [*values] if isinstance(values, pint.Quantity) else values.tolist()
-        elif isinstance(values, Sequence) and not isinstance(values, str | bytes | bytearray):
-            listed = [*values]
-        else:
-            raise InputTypeError(
-                f"space must have a list of values for {name}, such as [1, 8, 64]; got {shown(values)}"
-            )
-        if not listed:
-            raise InputError(f"space must have at least one value for {name}; got none")
-        found[name] = tuple(listed)
-    return found
-
-
 def texts_of(name: str, given: Any) -> tuple[Any, ...]:
     """Return one text or several as a tuple."""
     if isinstance(given, str):
@@ -117,23 +57,6 @@ def texts_of(name: str, given: Any) -> tuple[Any, ...]:
     if not isinstance(given, list | tuple):
         raise InputTypeError(f"{name} must be text or a list of texts; got {shown(given)}")
     return tuple(given)
-
-
-class Point(NamedTuple):
-    """One configuration: its place in the space, what came of it, and what removes it."""
-
-    place: tuple[int, ...]
-    params: Mapping[str, Any]
-    answer: Any
-    figures: Mapping[str, Metric]
-    scores: tuple[float, ...]
-    removed_by: tuple[str, ...]
-    error: Exception | None
-
-    @property
-    def valid(self) -> bool:
-        """Whether all objectives have a value and all constraints hold."""
-        return self.error is None and not self.removed_by
 
 
 class Judge:
@@ -154,6 +77,18 @@ class Judge:
         failed = tuple(one.text for one in self.constraints if not self._holds(one, named))
         scores = () if missing else tuple(one.sign * self._number(named[one.metric], params) for one in self.objectives)
         return Point(place, params, answer, named, scores, (*missing, *failed), None)
+
+    def points(self, sweep: Sweep) -> SweptPoints:
+        """Return all rows of a sweep, judged.
+
+        Raises
+        ------
+        InputTypeError, InputError, UnknownName
+            For a figure that rows do not have, or that is of another kind than declared.
+        """
+        metrics = {name: Metric(name, sweep.field(name), sweep.column(name)) for name in self.names}
+        scores = {one.metric: one.sign * _finite(metrics[one.metric]) for one in self.objectives}
+        return SweptPoints(sweep, metrics, scores, {one.text: sweep.holds(one) for one in self.constraints})
 
     def _holds(self, claim: Assertion, named: Mapping[str, Metric]) -> bool:
         try:
@@ -183,6 +118,15 @@ class Judge:
                 f" and was {'a plain number' if first is None else f'in {unit(first):~P}'} before"
             )
         return Quantity(value, unit(of)).m_as(unit(first))
+
+
+def _finite(metric: Metric) -> Any:
+    """The values of an objective in all rows, NaN where there is none."""
+    import numpy as np
+
+    if metric.value.dtype.kind not in "fiu" or np.isinf(metric.value).any():
+        raise InputTypeError(f"an objective must be a finite number; {metric.name} is not")
+    return metric.value
 
 
 def figures(answer: Any) -> Answers:
@@ -234,18 +178,6 @@ def handed_out(metric: Metric) -> Any:
     return Quantity(metric.value, unit(metric.field.stored)).to(unit(metric.field.shown))
 
 
-def text_of(value: Any) -> str:
-    """Return the value of a parameter as a reader wants it: a record by its name."""
-    if isinstance(value, Record):
-        return str(getattr(value, "name", type(value).__name__))
-    return f"{value:~P}" if isinstance(value, pint.Quantity) else str(value)
-
-
-def told(params: Mapping[str, Any]) -> str:
-    """Return parameters in one line, as they would stand in a call."""
-    return ", ".join(f"{name}={shown(one) if isinstance(one, str) else text_of(one)}" for name, one in params.items())
-
-
 def asker(evaluate: Any, fixed: Mapping[str, Any], space: Mapping[str, Sequence[Any]]) -> Callable[[Any], Any]:
     """Return the function of one dict of parameters that asks a function, a solver or a pipeline.
 
@@ -275,12 +207,7 @@ def asker(evaluate: Any, fixed: Mapping[str, Any], space: Mapping[str, Sequence[
         evaluate.explain(**dict.fromkeys(names))
         return partial(_ask, evaluate.run, fixed)
     if isinstance(evaluate, Solver):
-        inputs = inputs_of(type(evaluate))
-        for name in names:
-            if name not in inputs:
-                raise unknown(f"input of {type(evaluate).__name__}", name, inputs)
-        if lacking := [name for name, one in inputs.items() if one.required and name not in names]:
-            raise InputError(f"{type(evaluate).__name__} needs {', '.join(lacking)}: give {lacking[0]}=")
+        check_inputs(evaluate, names)
     return partial(_ask, evaluate.solve, fixed)
 
 
@@ -292,7 +219,7 @@ def points_of(
     ask: Callable[[Any], Any],
     judge: Judge,
     places: Iterable[tuple[int, ...]],
-    space: Mapping[str, Sequence[Any]],
+    space: Space,
     executor: Executor | None,
 ) -> Iterator[Point]:
     """Yield what comes of the configuration at each place, in their order."""
@@ -304,7 +231,7 @@ def points_of(
 
     try:
         for place in places:
-            params = {name: values[at] for at, (name, values) in zip(place, space.items(), strict=True)}
+            params = {name: value_at(values, at) for at, (name, values) in zip(place, space.items(), strict=True)}
             if executor is None:
                 yield judge.point(place, params, *_outcome(partial(ask, dict(params))))
                 continue
@@ -323,26 +250,6 @@ def _outcome(get: Callable[[], Any]) -> tuple[Any, Exception | None]:
         return get(), None
     except Exception as error:
         return None, error
-
-
-def watched(items: Iterable[Any], total: int) -> Iterator[Any]:
-    """Hand `items` on; in a terminal, a search that takes long shows how far it is."""
-    if not sys.stderr.isatty():
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    began, bar = monotonic(), Progress(console=Console(file=sys.stderr), transient=True)
-    task = bar.add_task("Searching", total=total)
-    try:
-        for done, item in enumerate(items, 1):
-            if not bar.live.is_started and monotonic() - began >= PATIENCE:
-                bar.start()
-            bar.update(task, completed=done)
-            yield item
-    finally:
-        bar.stop()
 
 
 class Sampler:

@@ -76,6 +76,20 @@ def inputs_of(solver: type) -> dict[str, Input]:
 
 
 @cache
+def result_of(solver: type) -> type[Result] | None:
+    """Return the class of a solver's results, if it says so.
+
+    Examples
+    --------
+    >>> from mlsysim import TailLatencyModel
+    >>> result_of(TailLatencyModel).__name__
+    'TailLatencyResult'
+    """
+    result = _kinds(solver).get("return")
+    return result if isinstance(result, type) and issubclass(result, Result) else None
+
+
+@cache
 def offers_of(solver: type) -> dict[str, Offer]:
     """Return what can be read from the result of a solver: its fields, and its properties, which come first.
 
@@ -85,8 +99,8 @@ def offers_of(solver: type) -> dict[str, Offer]:
     >>> offers_of(ScalingModel)["model"].kind.__name__
     'TransformerWorkload'
     """
-    result = _kinds(solver).get("return")
-    if not (isinstance(result, type) and issubclass(result, Result)):
+    result = result_of(solver)
+    if result is None:
         return {}
     asked = inputs_of(solver)
     offers = {name: Offer(name, field.stored, Any, name in asked) for name, field in result.fields().items()}

@@ -4,70 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import product
-from typing import Any, overload
+from importlib import import_module
+from typing import Any, get_origin, overload
 
 from mlsysim.core.assertions import SIGNS, Assertion, Metric
+from mlsysim.core.columns import check_inputs, columns_of, text_of
+from mlsysim.core.objective import Objective, direction
+from mlsysim.core.progress import progress
 from mlsysim.core.result import Field
-from mlsysim.core.solver.base import check_hardware, check_model
-from mlsysim.core.solver.node.clock import Clock
-from mlsysim.core.solver.node.single import PerformanceProfile, SingleNodeModel, account_of, profile_of
+from mlsysim.core.signatures import alternatives, inputs_of, result_of
+from mlsysim.core.solver.base import Solver
+from mlsysim.core.solver.node.single import SingleNodeModel
+from mlsysim.core.space import Space
 from mlsysim.errors import InputError, InputTypeError, shown, unknown
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.types import Workload
+from mlsysim.physics.elementwise import Labels
+from mlsysim.records import Record
 from mlsysim.tables import html_table, text_table
 
-FIGURES = (
-    "latency",
-    "latency_compute",
-    "latency_memory",
-    "latency_overhead",
-    "throughput",
-    "bottleneck",
-    "feasible",
-    "memory_footprint",
-    "weights_size",
-    "kv_cache_size",
-    "activations_size",
-    "flops",
-    "traffic",
-    "arithmetic_intensity",
-    "mfu",
-    "energy",
-)
-"""The figures of a profile that a sweep has as columns."""
-
-AXES = ("model", "hardware", "precision", "seq_len", "batch_size")
-RISING = {"throughput", "mfu", "arithmetic_intensity"}
-"""Figures of which more is better; of the others less."""
+SHOWN = 20
+"""Rows of a sweep that are shown; all are there."""
 
 
 class Row(Mapping[str, Any]):
-    """One configuration: the value of each axis, and under ``"profile"`` the whole answer."""
+    """One configuration: the value of each input, records by their name, and under `sweep.key` the whole answer."""
 
-    def __init__(self, sweep: Sweep, at: int) -> None:
-        self._sweep, self._at = sweep, at
+    def __init__(self, sweep: Sweep, number: int) -> None:
+        self._sweep, self._number = sweep, number
 
     @cached_property
-    def profile(self) -> PerformanceProfile:
+    def result(self) -> Any:
         """The answer, made when it is first asked for."""
-        return self._sweep.profile(self._at)
+        return self._sweep.solver.solve(**self.inputs)
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What the solver is asked, by the names of its inputs."""
+        return self._sweep.fixed | self._sweep.space.at(self._number)
 
     def __getitem__(self, name: str) -> Any:
-        if name == "profile":
-            return self.profile
-        if name not in AXES:
-            raise unknown("column of a row", name, (*AXES, "profile"))
-        return self._sweep.axes[name][self._at]
+        if name == self._sweep.key:
+            return self.result
+        if name not in self._sweep.space:
+            raise unknown("column of a row", name, [*self])
+        value = self._sweep.space.at(self._number)[name]
+        return text_of(value) if isinstance(value, Record) else value
 
     def __iter__(self) -> Iterator[str]:
-        return iter((*AXES, "profile"))
+        return iter((*self._sweep.space, self._sweep.key))
 
     def __len__(self) -> int:
-        return len(AXES) + 1
+        return len(self._sweep.space) + 1
 
     def __repr__(self) -> str:
-        return f"Row({', '.join(f'{name}={self[name]}' for name in AXES)})"
+        return f"Row({', '.join(f'{name}={self[name]}' for name in self._sweep.space)})"
 
 
 class Sweep(Sequence[Row]):
@@ -84,11 +75,24 @@ class Sweep(Sequence[Row]):
     7
     """
 
-    def __init__(self, questions: Sequence[Mapping[str, Any]], axes: Mapping[str, Any], figures: Mapping[str, Any]):
-        self._questions, self.axes, self.columns = questions, axes, figures
+    def __init__(
+        self,
+        solver: Solver,
+        space: Space,
+        fixed: Mapping[str, Any],
+        columns: Mapping[str, Any],
+        key: str = "result",
+        numbers: Any = None,
+    ) -> None:
+        self.solver, self.space, self.fixed, self.columns, self.key = solver, space, dict(fixed), columns, key
+        self._numbers = numbers
+
+    @cached_property
+    def _fields(self) -> Mapping[str, Field]:
+        return result_of(type(self.solver)).fields()
 
     def __len__(self) -> int:
-        return len(self.axes["batch_size"])
+        return self.space.size if self._numbers is None else len(self._numbers)
 
     @overload
     def __getitem__(self, at: int) -> Row: ...
@@ -97,21 +101,26 @@ class Sweep(Sequence[Row]):
     def __getitem__(self, at: Any) -> Any:
         if isinstance(at, slice):
             return self._taken(range(len(self))[at])
-        return Row(self, range(len(self))[at])
-
-    def profile(self, at: int) -> PerformanceProfile:
-        """Return the whole answer of one row."""
-        asked = self._questions[int(self.axes["question"][at])]
-        seq_len = self.axes["seq_len"][at]
-        batch = int(self.axes["batch_size"][at])
-        return SingleNodeModel().solve(**asked, batch_size=batch, seq_len=None if seq_len is None else int(seq_len))
+        at = range(len(self))[at]
+        return Row(self, at if self._numbers is None else int(self._numbers[at]))
 
     def _taken(self, rows: Any) -> Sweep:
         import numpy as np
 
         rows = np.asarray(rows, dtype=int)
-        axes = {name: values[rows] for name, values in self.axes.items()}
-        return Sweep(self._questions, axes, {name: values[rows] for name, values in self.columns.items()})
+        numbers = rows if self._numbers is None else self._numbers[rows]
+        columns = {
+            name: values._replace(codes=values.codes[rows]) if isinstance(values, Labels) else values[rows]
+            for name, values in self.columns.items()
+        }
+        return Sweep(self.solver, self.space, self.fixed, columns, self.key, numbers)
+
+    def _codes(self, axis: str) -> Any:
+        """The place of each row on an axis."""
+        import numpy as np
+
+        numbers = np.arange(len(self)) if self._numbers is None else self._numbers
+        return numbers // self.space.strides[axis] % len(self.space[axis])
 
     def column(self, name: str) -> Any:
         """Return one figure of all rows as an array of plain numbers in SI units, or of names or flags.
@@ -121,11 +130,17 @@ class Sweep(Sequence[Row]):
         UnknownName
             For a name that is no figure, with the nearest.
         """
-        if name in AXES:
-            return self.axes[name]
+        import numpy as np
+
+        if name in self.space:
+            values = self.space[name]
+            kept = [text_of(value) if isinstance(value, Record) else value for value in values]
+            simple = all(isinstance(value, int | float | str) for value in kept)
+            return np.array(values if hasattr(values, "dtype") else kept, None if simple else object)[self._codes(name)]
         if name not in self.columns:
-            raise unknown("figure of a sweep", name, (*self.columns, *AXES))
-        return self.columns[name]
+            raise unknown("figure of a sweep", name, (*self.columns, *self.space))
+        values = self.columns[name]
+        return values.text() if isinstance(values, Labels) else values
 
     def where(self, claim: str) -> Sweep:
         """Return the rows for which claims hold, such as ``"latency < 50 ms and feasible"``; read, never run as code.
@@ -141,20 +156,23 @@ class Sweep(Sequence[Row]):
             raise InputTypeError(f"a claim must be text such as 'latency < 50 ms and feasible'; got {shown(claim)}")
         kept = np.ones(len(self), dtype=bool)
         for part in claim.split(" and "):
-            kept &= self._holds(part.strip())
+            kept &= self.holds(Assertion.parse(f"{part} == true" if part.strip().isidentifier() else part))
         return self._taken(np.flatnonzero(kept))
 
-    def _holds(self, claim: str) -> Any:
-        """Whether each row meets one claim."""
-        if claim.isidentifier():
-            claim = f"{claim} == true"
-        asked = Assertion.parse(claim)
-        values = self.column(asked.metric)
-        metric = Metric(asked.metric, _field(asked.metric), _plain(values[0]) if len(values) else 0.0)
-        return SIGNS[asked.sign](values, asked.in_unit_of(metric))
+    def holds(self, claim: Assertion) -> Any:
+        """Return whether each row meets a claim; a figure that it does not have meets none."""
+        values = self.column(claim.metric)
+        metric = Metric(claim.metric, self.field(claim.metric), _plain(values[0]) if len(values) else 0.0)
+        return SIGNS[claim.sign](values, claim.in_unit_of(metric)) & (values == values)  # NaN: there is no value
 
     def best(self, figure: str) -> Row:
-        """Return the row with the best value of a figure: the least, or the greatest where more is better.
+        """Return the row with the best value of a figure, the first of equal ones.
+
+        Parameters
+        ----------
+        figure
+            Its name; whether less or more is better follows from what it measures, or is said:
+            ``"maximize: batch_size"``.
 
         Raises
         ------
@@ -163,22 +181,30 @@ class Sweep(Sequence[Row]):
         """
         import numpy as np
 
-        values = self._ordered(figure)
+        values = self.scores(figure)
         if not len(self):
             raise InputError("no row is left to choose from")
-        return self[int(np.argmin(values))]
+        if np.isnan(values).all():
+            raise InputError(f"no row has a value of {figure}")
+        return self[int(np.nanargmin(values))]
 
-    def _ordered(self, figure: str) -> Any:
-        values = self.column(figure)
+    def scores(self, figure: str) -> Any:
+        """Return the values of a figure as an array in which less is better."""
+        objective = Objective.parse(figure) if ":" in figure else None
+        name = objective.metric if objective else figure
+        values = self.column(name)
         if values.dtype.kind not in "fiu":
-            raise InputError(f"{figure} has no order: choose one of {', '.join(self._numeric())}")
-        return -values if figure in RISING else values
-
-    def _numeric(self) -> list[str]:
-        return [name for name, values in self.columns.items() if values.dtype.kind in "fiu"]
+            numeric = [other for other in self.columns if self.column(other).dtype.kind in "fiu"]
+            raise InputError(f"{name} has no order: choose one of {', '.join(numeric)}")
+        return values * (objective.sign if objective else direction(self.field(name)))
 
     def pareto(self, *figures: str) -> Sweep:
         """Return the rows that no other beats in one of some figures without being beaten in another.
+
+        Parameters
+        ----------
+        *figures
+            Two or more, as `best` takes them.
 
         Raises
         ------
@@ -189,67 +215,191 @@ class Sweep(Sequence[Row]):
 
         if len(figures) < 2:
             raise InputError(f"pareto needs two figures or more; got {shown(figures)}")
-        values = np.column_stack([self._ordered(figure) for figure in figures]).astype(float)
-        order = np.lexsort(values.T[::-1])
-        front: list[int] = []
-        least = np.empty((0, len(figures)))
-        for at in order:
-            if not (least <= values[at]).all(axis=1).any() or any(
-                (values[other] == values[at]).all() for other in front
-            ):
-                front.append(int(at))
-                least = np.vstack([least, values[at]])
-        return self._taken(sorted(front))
+        return self._taken(front(np.column_stack([self.scores(figure) for figure in figures]).astype(float)))
 
     def to_frame(self) -> Any:
-        """Return all rows as a pandas DataFrame; figures are plain numbers in SI units."""
-        import pandas
+        """Return all rows as a pandas DataFrame; figures are plain numbers in SI units, names are categories."""
+        import pandas as pd
 
-        axes = {name: values for name, values in self.axes.items() if name in AXES}
-        return pandas.DataFrame(axes | dict(self.columns))
+        frame: dict[str, Any] = {}
+        for name, values in self.space.items():
+            if hasattr(values, "dtype") or isinstance(values, range):
+                frame[name] = self.column(name)
+            else:
+                names = [text_of(value) if isinstance(value, Record) else value for value in values]
+                distinct = len(set(map(str, names))) == len(names) and all(isinstance(one, str) for one in names)
+                frame[name] = pd.Categorical.from_codes(self._codes(name), names) if distinct else self.column(name)
+        for name, column in self.columns.items():
+            label = isinstance(column, Labels)
+            frame[name] = pd.Categorical.from_codes(column.codes, list(column.names)) if label else column
+        return pd.DataFrame(frame)
 
-    def _text(self, most: int = 20) -> tuple[list[str], list[list[str]]]:
-        shown_figures = ("latency", "throughput", "bottleneck", "feasible", "mfu")
-        axes = [name for name in AXES if len(set(map(str, self.axes[name].tolist()))) > 1] or ["batch_size"]
+    def plot(self, figure: str, over: str | None = None, **options: Any) -> Any:
+        """Draw a figure over an axis, a line for each combination of the other axes; see `mlsysim.viz.plot_sweep`."""
+        return import_module("mlsysim.viz").plot_sweep(self, figure, over, **options)  # faces stand above this floor
+
+    def field(self, name: str) -> Field:
+        """Return what a figure measures; an axis has no unit."""
+        return self._fields.get(name) or _named(name)
+
+    @property
+    def varied(self) -> list[str]:
+        """The axes on which rows differ."""
+        axes = [name for name, values in self.space.items() if len(values) > 1]
+        return axes if self._numbers is None else [name for name in axes if len(set(self._codes(name).tolist())) > 1]
+
+    def _text(self) -> tuple[list[str], list[list[str]]]:
+        figures = [name for name in HEADLINES if name in self.columns] or [*self.columns][:6]
+        axes = self.varied or [*self.space][-1:]
         rows = [
-            [str(self.axes[name][at]) for name in axes]
-            + [_field(name).text(_plain(self.columns[name][at])) for name in shown_figures]
-            for at in range(min(len(self), most))
+            [str(self[at][name]) for name in axes]
+            + [self.field(name).text(_plain(self.column(name)[at])) for name in figures]
+            for at in range(min(len(self), SHOWN))
         ]
-        return [*axes, *(_field(name).label.strip() for name in shown_figures)], rows
+        return [*axes, *(self.field(name).label.strip() for name in figures)], rows
 
     def __str__(self) -> str:
-        rest = len(self) - 20
+        rest = len(self) - SHOWN
         return text_table(*self._text()) + (f"\n… and {rest:,} more rows" if rest > 0 else "")
 
     def __repr__(self) -> str:
         return f"Sweep({len(self)} rows)"
 
     def _repr_html_(self) -> str:
-        return html_table(*self._text())
+        rest = len(self) - SHOWN
+        return html_table(*self._text()) + (f"<p>… and {rest:,} more rows</p>" if rest > 0 else "")
+
+
+HEADLINES = (
+    "latency",
+    "ttft",
+    "itl",
+    "tpot",
+    "step_time",
+    "step_latency_total",
+    "throughput",
+    "token_rate",
+    "effective_throughput",
+    "bottleneck",
+    "feasible",
+    "mfu",
+    "tco_usd",
+    "cost_per_million_tokens_usd",
+    "total_energy_kwh",
+    "carbon_footprint_kg",
+)
+"""The figures that a listing shows, where a sweep has them."""
+
+
+def front(values: Any) -> list[int]:
+    """Return the rows of an array that no other beats in one column without being beaten in another; less is better.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> front(np.array([[1.0, 5.0], [2.0, 3.0], [2.0, 4.0], [3.0, 3.0]]))
+    [0, 1]
+    """
+    import numpy as np
+
+    order = np.lexsort(values.T[::-1])
+    order = order[~np.isnan(values[order]).any(axis=1)]
+    if values.shape[1] == 2:  # sorted by the first, only the best so far of the second stays
+        ordered = values[order]
+        best = np.minimum.accumulate(ordered[:, 1])
+        before = np.concatenate(([np.inf], best[:-1]))
+        twin = np.concatenate(([False], (ordered[1:] == ordered[:-1]).all(axis=1)))
+        kept = ordered[:, 1] < before
+        for at in np.flatnonzero(twin):
+            kept[at] = kept[at - 1]
+        return sorted(order[kept].tolist())
+    kept_rows: list[int] = []
+    least = np.empty((0, values.shape[1]))
+    for at in order:
+        beaten = (least <= values[at]).all(axis=1)
+        if not beaten.any() or (least[beaten] == values[at]).all(axis=1).any():
+            kept_rows.append(int(at))
+            least = np.vstack([least, values[at]])
+    return sorted(kept_rows)
+
+
+def _named(name: str) -> Field:
+    """A field for an axis, which no result has."""
+    field = Field(name)
+    field.name = name
+    return field
 
 
 def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _field(name: str) -> Field:
-    return PerformanceProfile.fields().get(name) or Field(name)
+def sweep(solver: Solver, /, **inputs: Any) -> Sweep:
+    """Return the answers of a solver for every combination of the values given.
+
+    Parameters
+    ----------
+    solver
+        A solver such as ``ServingModel()``. Where its formulas take arrays, a sweep is a few array calls; any other
+        solver is asked row by row, with a bar that shows how far it is.
+    **inputs
+        The inputs of its `solve`. A list, a range or an array is an axis, of which every value is tried; anything else
+        is the same for all rows.
+
+    Returns
+    -------
+    Sweep
+        Rows in the order of the axes as they are given; the last varies fastest.
+
+    Raises
+    ------
+    InputError, InputTypeError, UnknownName
+        For an input that the solver does not take or lacks, an empty axis, and for a value that it refuses.
+
+    Examples
+    --------
+    >>> from mlsysim import Hardware, Models, ServingModel, sweep
+    >>> served = sweep(
+    ...     ServingModel(), model=Models.Llama3_70B, hardware=[Hardware.H100, Hardware.H200], tensor_parallel=[4, 8],
+    ...     batch_size=range(1, 257), precision="fp8", fidelity="operator", output_tokens=512,
+    ... )
+    >>> len(served), served.where("tpot < 25 ms and feasible").best("throughput")["tensor_parallel"]
+    (1024, 8)
+    """
+    check_inputs(solver, [*inputs])
+    axes = {name: values for name, values in inputs.items() if _is_axis(solver, name, values)}
+    fixed = {name: value for name, value in inputs.items() if name not in axes}
+    return _swept(solver, Space(axes or {next(iter(inputs)): [fixed.pop(next(iter(inputs)))]}, "sweep"), fixed)
 
 
-def sweep(
+def _swept(solver: Solver, space: Space, fixed: Mapping[str, Any], key: str = "result") -> Sweep:
+    with progress("Sweeping", space.size) as advance:
+        return Sweep(solver, space, fixed, columns_of(solver, space, fixed, advance=advance), key)
+
+
+def _is_axis(solver: Solver, name: str, values: Any) -> bool:
+    several = any(
+        get_origin(kind) in (list, tuple, Sequence) for kind in alternatives(inputs_of(type(solver))[name].kind)
+    )
+    if several:
+        return isinstance(values, list) and all(isinstance(one, list | tuple) for one in values)
+    listed = getattr(getattr(values, "magnitude", values), "ndim", 0) == 1
+    return listed or isinstance(values, list | range)
+
+
+def sweep_node(
     model: Workload | Sequence[Workload],
     hardware: HardwareNode | Sequence[HardwareNode],
     batch_sizes: Sequence[int] = (1,),
     precisions: Sequence[str] = ("fp16",),
-    efficiency: float | None = None,
+    efficiency: float | Sequence[float] | None = None,
     *,
     seq_lens: Sequence[int] | None = None,
     phase: str | None = None,
     kv_precision: str | None = None,
     fidelity: str = "roofline",
     calibration: str | None = None,
-    tensor_parallel: int = 1,
+    tensor_parallel: int | Sequence[int] = 1,
 ) -> Sweep:
     """Return the answers of `SingleNodeModel.solve` for every combination of the values given.
 
@@ -259,62 +409,42 @@ def sweep(
         One of each, or sequences of them.
     batch_sizes, precisions, seq_lens
         The values of the other axes; without `seq_lens` a sequence has the default length of its model.
-    efficiency, phase, kv_precision, fidelity, calibration, tensor_parallel
-        As in `SingleNodeModel.solve`, the same for all.
+    efficiency, tensor_parallel, phase, kv_precision, fidelity, calibration
+        As in `SingleNodeModel.solve`, the same for all; a list of values is an axis too.
 
     Returns
     -------
     Sweep
-        Rows in the order of the axes model, hardware, precision, length, batch.
+        Rows in the order of the axes model, hardware, further lists, precision, length, batch; the answer of each under
+        ``"profile"``.
 
     Raises
     ------
     InputError, InputTypeError, UnknownName
         For an empty axis, and for a value that `SingleNodeModel.solve` refuses.
     """
-    import numpy as np
-
-    models, devices = _several("model", model, Workload), _several("hardware", hardware, HardwareNode)
-    batches, formats = _axis("batch_sizes", batch_sizes), _axis("precisions", precisions)
-    lengths = None if seq_lens is None else np.asarray(_axis("seq_lens", seq_lens))
-    batch = np.asarray(batches)
-    inner = (1 if lengths is None else len(lengths), len(batch))
-    questions, parts, named = [], [], []
-    for one, device, precision in product(models, devices, formats):
-        check_model(one), check_hardware(device)
-        shared = {"kv_precision": kv_precision, "fidelity": fidelity, "calibration": calibration}
-        asked = {"model": one, "hardware": device, "precision": precision, "efficiency": efficiency, "phase": phase}
-        questions.append(asked | shared | {"tensor_parallel": tensor_parallel})
-        clock = Clock(one, device, precision, kv_precision, efficiency, fidelity, calibration, tensor_parallel)
-        length = None if lengths is None else lengths[:, None]
-        demand = clock.demand(batch, phase, length)
-        timing = clock.time(batch, phase, length, demand=demand)
-        figures = profile_of(clock, demand, timing, account_of(clock, demand))
-        parts.append({name: np.broadcast_to(_missing(figures[name]), inner).ravel() for name in FIGURES})
-        named.append((one.name, device.name, precision))
-    each = inner[0] * inner[1]
-    axes: dict[str, Any] = {
-        name: np.repeat(np.array([row[at] for row in named], dtype=object), each) for at, name in enumerate(AXES[:3])
+    others = {
+        "efficiency": efficiency,
+        "tensor_parallel": tensor_parallel,
+        "phase": phase,
+        "kv_precision": kv_precision,
+        "fidelity": fidelity,
+        "calibration": calibration,
     }
-    axes["question"] = np.repeat(np.arange(len(questions)), each)
-    whole = np.full(each, None) if lengths is None else np.repeat(lengths, inner[1])
-    axes["seq_len"] = np.tile(whole, len(questions))
-    axes["batch_size"] = np.tile(np.tile(batch, inner[0]), len(questions))
-    return Sweep(questions, axes, {name: np.concatenate([part[name] for part in parts]) for name in FIGURES})
+    listed = {name: values for name, values in others.items() if isinstance(values, list)}
+    axes = {
+        "model": [model] if isinstance(model, Workload) else _several("model", model),
+        "hardware": [hardware] if isinstance(hardware, HardwareNode) else _several("hardware", hardware),
+        **listed,
+        "precision": _several("precisions", precisions),
+        "seq_len": [None] if seq_lens is None else _several("seq_lens", seq_lens),
+        "batch_size": _several("batch_sizes", batch_sizes),
+    }
+    fixed = {name: value for name, value in others.items() if name not in listed}
+    return _swept(SingleNodeModel(), Space(axes, "sweep"), fixed, "profile")
 
 
-def _missing(value: Any) -> Any:
-    """A figure, or not a number where the records lack what it needs."""
-    return float("nan") if value is None else value
-
-
-def _several(name: str, given: Any, kind: type) -> list[Any]:
-    if isinstance(given, kind):
-        return [given]
-    return _axis(name, given)
-
-
-def _axis(name: str, values: Any) -> Any:
+def _several(name: str, values: Any) -> Any:
     if isinstance(values, str) or not (isinstance(values, Sequence) or hasattr(values, "__array__")):
         raise InputTypeError(f"{name} must be a sequence such as a list; got {shown(values)}")
     if not len(values):

@@ -4,7 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Labels(NamedTuple):
+    """An array of few different names: the names, and which of them each element has."""
+
+    names: tuple[str, ...]
+    codes: Any
+
+    def text(self) -> Any:
+        """Return the names themselves as an array.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Labels(("Compute", "Memory"), np.array([1, 0])).text().tolist()
+        ['Memory', 'Compute']
+        """
+        import numpy as np
+
+        return np.array(self.names)[self.codes]
 
 
 def maximum(first: Any, second: Any) -> Any:
@@ -145,28 +165,48 @@ def some(condition: Any) -> bool:
 def where(condition: Any, first: Any, second: Any) -> Any:
     """Return one value where a condition holds and another where not, element by element for arrays.
 
+    Names become `Labels`.
+
     Examples
     --------
     >>> where(1 > 2, "yes", "no")
     'no'
+    >>> import numpy as np
+    >>> where(np.array([True, False]), "yes", "no").text().tolist()
+    ['yes', 'no']
     """
     if isinstance(condition, bool):
         return first if condition else second
     import numpy as np
 
-    return np.where(condition, first, second)
+    if not isinstance(first, str | Labels):
+        return np.where(condition, first, second)
+    one, other = (value if isinstance(value, Labels) else Labels((value,), np.int8(0)) for value in (first, second))
+    names = tuple(dict.fromkeys((*one.names, *other.names)))
+    moved = np.array([names.index(name) for name in other.names], np.int8)
+    return Labels(names, np.where(condition, one.codes, moved[other.codes]))
 
 
 def longest(shares: Mapping[str, Any]) -> Any:
-    """Return the name of the greatest of some values, the first of equal ones; for arrays an array of names.
+    """Return the name of the greatest of some values, the first of equal ones; for arrays `Labels`.
 
     Examples
     --------
     >>> longest({"Compute": 1.0, "Memory": 2.0})
     'Memory'
+    >>> import numpy as np
+    >>> longest({"Compute": np.array([1.0, 3.0, 2.0]), "Memory": 2.0}).text().tolist()
+    ['Memory', 'Compute', 'Compute']
     """
     if all(isinstance(value, (int, float)) for value in shares.values()):
         return max(shares, key=shares.__getitem__)
     import numpy as np
 
-    return np.array(list(shares))[np.argmax(np.broadcast_arrays(*shares.values()), axis=0)]
+    values = iter(shares.values())
+    most: Any = next(values)
+    codes = np.zeros(np.broadcast_shapes(*(np.shape(value) for value in shares.values())), np.int8)
+    for code, value in enumerate(values, 1):
+        longer = value > most
+        np.copyto(codes, np.int8(code), where=longer)
+        most = np.maximum(most, value)
+    return Labels(tuple(shares), codes)

@@ -9,6 +9,7 @@ from mlsysim.viz.landscape import plot_fabrics, plot_grids, plot_hardware, plot_
 from mlsysim.viz.roofline import plot_roofline
 from mlsysim.viz.serving import plot_serving_curve
 from mlsysim.viz.style import light_and_dark
+from mlsysim.viz.sweep import plot_sweep
 from mlsysim.viz.tornado import plot_tornado
 from mlsysim.viz.wall_report import plot_wall_report
 from mlsysim.viz.walls import plot_walls
@@ -29,6 +30,7 @@ __all__ = [
     "plot_models",
     "plot_roofline",
     "plot_serving_curve",
+    "plot_sweep",
     "plot_tornado",
     "plot_wall_report",
     "plot_walls",

@@ -31,6 +31,7 @@ from mlsysim import (
     Systems,
 )
 from mlsysim.core import dse as dse_module
+from mlsysim.core import progress as progress_module
 from mlsysim.core import search as search_module
 from mlsysim.errors import InputError, InputTypeError, UnknownName
 
@@ -602,7 +603,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("trials", [None, 3])
 def test_a_long_search_in_a_terminal_shows_how_far_it_is(monkeypatch, trials):
-    monkeypatch.setattr(search_module, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress_module, "PATIENCE", 0.0)
     monkeypatch.setattr(sys, "stderr", Terminal())
     search(trials=trials)
     assert "Searching" in sys.stderr.getvalue()
@@ -612,14 +613,14 @@ def test_a_long_search_in_a_terminal_shows_how_far_it_is(monkeypatch, trials):
 
 
 def test_a_short_search_shows_nothing(monkeypatch):
-    monkeypatch.setattr(search_module, "PATIENCE", float("inf"))
+    monkeypatch.setattr(progress_module, "PATIENCE", float("inf"))
     monkeypatch.setattr(sys, "stderr", Terminal())
     search()
     assert "Searching" not in sys.stderr.getvalue()
 
 
 def test_a_search_that_ends_by_an_error_stops_its_bar(monkeypatch):
-    monkeypatch.setattr(search_module, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress_module, "PATIENCE", 0.0)
     monkeypatch.setattr(sys, "stderr", Terminal())
     with pytest.raises(UnknownName) as caught:
         search("minimize: x", evaluate=lambda p: {"x": 1} if p["batch"] < 4 else answer(p))
@@ -631,3 +632,67 @@ def test_the_declaration_prints():
     assert repr(DSE(SPACE, "minimize: latency", "latency < 5")) == (
         "DSE(8 configurations of batch, precision; minimize: latency; latency < 5)"
     )
+
+
+BUILT_IN = {
+    "hardware": [Hardware.A100, Hardware.H100, Hardware.nRF52840],
+    "precision": ["fp16", "int8"],
+    "batch_size": [1, 8, 64, 512, 4096],
+}
+
+
+@pytest.mark.parametrize(
+    ("objective", "constraints"),
+    [
+        ("maximize: throughput", ["latency < 100 ms", "feasible == True"]),
+        (["minimize: latency", "maximize: throughput"], ["feasible == True", "hardware != 'Nordic nRF52840'"]),
+        ("minimize: energy", ["bottleneck == 'Memory'"]),
+        ("minimize: batch_size", []),
+    ],
+)
+def test_arrays_find_what_one_by_one_finds(objective, constraints):
+    dse = DSE(BUILT_IN, objective, constraints)
+    swept = dse.search(SingleNodeModel(), model=Models.Llama3_8B)
+    with ThreadPoolExecutor(1) as executor:
+        each = dse.search(SingleNodeModel(), model=Models.Llama3_8B, executor=executor)
+    assert type(swept.points) is not type(each.points)
+    for name in ("best_params", "best_metrics", "evaluated", "valid", "removed_by", "notes"):
+        assert swept[name] == each[name], name
+    assert [*swept.ranked()] == [*each.ranked()]
+    assert [*swept.pareto()] == [*each.pareto()]
+    assert [*swept.sensitivity()] == [*each.sensitivity()]
+    assert swept.to_frame().equals(each.to_frame())
+    assert [point.removed_by for point in swept.points] == [point.removed_by for point in each.points]
+    assert swept.best == each.best
+    assert str(swept) == str(each)
+    assert str(swept.explain()) == str(each.explain())
+
+
+def test_what_arrays_cannot_answer_is_asked_one_by_one():
+    space = {"batch_size": [1, 8], "offload": [False, True]}
+    result = DSE(space, "minimize: ridge_point").search(SingleNodeModel(), model=Models.GPT2, hardware=Hardware.A100)
+    assert result.best_params == {"batch_size": 1, "offload": False}
+    with pytest.raises(
+        InputError, match=r"raised for 1 of 2 .* first for batch_size=0: InputError: batch_size must be"
+    ):
+        DSE({"batch_size": [1, 0]}, "minimize: latency").search(
+            SingleNodeModel(), model=Models.GPT2, hardware=Hardware.A100
+        )
+    with pytest.raises(UnknownName, match="did you mean 'latency'"):
+        DSE({"batch_size": [1, 2]}, "minimize: latncy").search(
+            SingleNodeModel(), model=Models.GPT2, hardware=Hardware.A100
+        )
+    with pytest.raises(InputError, match=r"none of the 2 .*'latency < 1 us' removes 2 \(least found: "):
+        DSE({"batch_size": [1, 2]}, "minimize: latency", "latency < 1 us").search(
+            SingleNodeModel(), model=Models.GPT2, hardware=Hardware.A100
+        )
+
+
+def test_a_large_space_of_a_built_in_evaluator_is_enumerated():
+    dse = DSE({"batch_size": range(1, 2_000_001)}, "maximize: throughput", "latency < 30 ms")
+    result = dse.search(SingleNodeModel(), model=Models.Llama3_8B, hardware=Hardware.H100)
+    assert result.evaluated == 2_000_000
+    best = result.best_params["batch_size"]
+    solve = SingleNodeModel().solve
+    assert solve(Models.Llama3_8B, Hardware.H100, best).plain["latency"] < 0.030
+    assert solve(Models.Llama3_8B, Hardware.H100, best + 1).plain["latency"] >= 0.030

@@ -5,8 +5,24 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlsysim import Engine, Hardware, Models
-from mlsysim.core.sweep import FIGURES, Sweep
+from mlsysim import (
+    Q_,
+    DistributedModel,
+    EconomicsModel,
+    Engine,
+    Hardware,
+    Infra,
+    Models,
+    ServingModel,
+    SingleNodeModel,
+    Systems,
+    TrainingModel,
+    sweep,
+)
+from mlsysim.core.columns import columns_of
+from mlsysim.core.solver.node.single import FIGURES
+from mlsysim.core.space import Space
+from mlsysim.core.sweep import Sweep, front
 from mlsysim.errors import InputError, InputTypeError, UnknownName
 
 DEVICES = [Hardware.H100, Hardware.A100, Hardware.nRF52840, Hardware.Coral]
@@ -20,10 +36,10 @@ GRID = Engine.sweep(
 )
 
 
-def same(sweep):
-    for at, row in enumerate(sweep):
+def same(found):
+    for at, row in enumerate(found):
         for name in FIGURES:
-            value, alone = sweep.columns[name][at], row["profile"].plain[name]
+            value, alone = found.column(name)[at], row["profile"].plain[name]
             assert np.isnan(value) if alone is None else value == alone, (row, name)
 
 
@@ -39,7 +55,7 @@ def test_so_it_is_for_every_kind_of_model_and_device(model):
 
 @pytest.mark.parametrize("calibration", ["none", "datasheet", "fitted"])
 def test_kernel_by_kernel_the_array_is_the_scalar(calibration):
-    sweep = Engine.sweep(
+    found = Engine.sweep(
         Models.Llama3_8B,
         DEVICES[:2],
         [1, 9, 700],
@@ -49,16 +65,16 @@ def test_kernel_by_kernel_the_array_is_the_scalar(calibration):
         calibration=calibration,
         tensor_parallel=4,
     )
-    for at, row in enumerate(sweep):
+    for at, row in enumerate(found):
         for name in ("latency", "mfu", "energy", "memory_footprint"):
-            assert sweep.columns[name][at] == pytest.approx(row["profile"].plain[name], rel=1e-13)
-        assert sweep.columns["bottleneck"][at] == row["profile"].bottleneck
+            assert found.columns[name][at] == pytest.approx(row["profile"].plain[name], rel=1e-13)
+        assert found.column("bottleneck")[at] == row["profile"].bottleneck
 
 
 def test_a_profile_is_made_when_touched_and_kept():
     row = GRID[3]
-    assert "profile" not in vars(row)
-    assert row["profile"] is row.profile is vars(row)["profile"]
+    assert "result" not in vars(row)
+    assert row["profile"] is row.result is vars(row)["result"]
 
 
 def test_rows_that_meet_claims():
@@ -150,3 +166,180 @@ def test_figures_without_an_order_are_refused():
         GRID.pareto("latency")
     with pytest.raises(UnknownName, match="unknown column of a row 'profil'"):
         GRID[0]["profil"]
+
+
+def test_every_input_may_be_an_axis():
+    found = Engine.sweep(
+        Models.Llama3_70B,
+        Hardware.H100,
+        [1, 8],
+        efficiency=[0.3, None],
+        tensor_parallel=[4, 8],
+        fidelity="operator",
+    )
+    assert len(found) == 8
+    for row in found:
+        alone = SingleNodeModel().solve(
+            Models.Llama3_70B,
+            Hardware.H100,
+            row["batch_size"],
+            efficiency=row["efficiency"],
+            tensor_parallel=row["tensor_parallel"],
+            fidelity="operator",
+        )
+        assert row["profile"] == alone
+
+
+@pytest.mark.parametrize(
+    ("solver", "inputs", "figures"),
+    [
+        (
+            ServingModel(),
+            {
+                "model": [Models.Llama3_8B, Models.Mixtral_8x7B],
+                "hardware": Hardware.H100,
+                "seq_len": [100, 9000 // 2],
+                "batch_size": [1, 3, 40],
+                "output_tokens": [None, 64],
+                "prefill_chunk": [512, 8192],
+            },
+            ("ttft", "ttft_batch", "itl", "tpot", "throughput", "feasible", "decode_bottleneck", "kv_cache_size"),
+        ),
+        (
+            TrainingModel(),
+            {
+                "model": Models.GPT2,
+                "hardware": [Hardware.A100, Hardware.H100],
+                "recompute": ["none", "full"],
+                "batch_size": range(1, 6),
+            },
+            ("step_time", "mfu", "token_rate", "bottleneck", "feasible", "memory_footprint"),
+        ),
+        (
+            EconomicsModel(),
+            {
+                "fleet": Systems.Clusters.Research_256,
+                "grid": [Infra.Quebec, Infra.Poland],
+                "duration_days": [1, Q_(1, "week"), 30.0],
+                "utilization": [0.5, 1.0],
+            },
+            ("tco_usd", "opex_energy_usd", "carbon_footprint_kg", "cheaper"),
+        ),
+        (
+            DistributedModel(),
+            {
+                "model": Models.Llama3_8B,
+                "fleet": Systems.Clusters.Research_256,
+                "batch_size": 256,
+                "tp_size": [1, 8],
+                "pp_size": [1, 2],
+            },
+            ("step_latency_total", "mfu", "feasible", "memory_footprint"),
+        ),
+    ],
+    ids=["serving", "training", "cost", "fleet"],
+)
+def test_any_solver_is_swept(solver, inputs, figures):
+    found = sweep(solver, **inputs)
+    for at, row in enumerate(found):
+        alone = solver.solve(**row.inputs).plain
+        for name in figures:
+            value = found.column(name)[at]
+            if alone[name] is None:
+                assert value == "" or np.isnan(value), (row, name)
+            elif isinstance(alone[name], float):
+                assert value == pytest.approx(alone[name], rel=1e-12), (row, name)
+            else:
+                assert value == alone[name], (row, name)
+    assert len(found.to_frame()) == len(found)
+
+
+def test_lists_that_a_solver_takes_are_no_axes():
+    found = sweep(
+        TrainingModel(),
+        model=Models.GPT2,
+        hardware=Hardware.A100,
+        lora_rank=8,
+        lora_targets=[["query"], ["value", "key"]],
+    )
+    assert [row["lora_targets"] for row in found] == [["query"], ["value", "key"]]
+    assert (
+        len(sweep(TrainingModel(), model=Models.GPT2, hardware=[Hardware.A100], lora_rank=8, lora_targets=["key"])) == 1
+    )
+
+
+def test_what_a_row_is_refused_for_is_said_with_the_row():
+    with pytest.raises(InputError, match="tp_size") as caught:
+        sweep(
+            DistributedModel(), model=Models.Llama3_8B, fleet=Systems.Clusters.Research_256, tp_size=[1, 3], pp_size=[2]
+        )
+    assert caught.value.__notes__ == ["asked for tp_size=3, pp_size=2"]
+
+
+@pytest.mark.parametrize(
+    ("solver", "inputs", "error", "message"),
+    [
+        (ServingModel, {}, InputTypeError, r"must be an object, not a class: write ServingModel\(\)"),
+        ("serving", {}, InputTypeError, "solver must be a solver such as"),
+        (ServingModel(), {"modle": 1}, UnknownName, "did you mean 'model'"),
+        (ServingModel(), {"model": [Models.GPT2]}, InputError, "ServingModel needs hardware: give hardware="),
+        (ServingModel(), {"model": [], "hardware": Hardware.A100}, InputError, "at least one value for model"),
+    ],
+)
+def test_a_sweep_that_means_nothing_is_refused(solver, inputs, error, message):
+    with pytest.raises(error, match=message):
+        sweep(solver, **inputs)
+
+
+def test_blocks_change_nothing(monkeypatch):
+    space = Space({"precision": ["fp16", "int8"], "batch_size": range(1, 50), "hardware": DEVICES[:3]})
+    fixed = {"model": Models.ResNet50}
+    whole = columns_of(SingleNodeModel(), space, fixed)
+    done = []
+    monkeypatch.setattr("mlsysim.core.columns.TOGETHER", 7)
+    cut = columns_of(SingleNodeModel(), space, fixed, advance=done.append)
+    assert sum(done) == space.size
+    assert len(done) > 40
+    for name in FIGURES:
+        one, other = (found[name].text() if name == "bottleneck" else found[name] for found in (whole, cut))
+        assert np.array_equal(one, other, equal_nan=one.dtype.kind == "f"), name
+
+
+def test_better_follows_from_what_a_figure_measures():
+    assert GRID.best("energy")["profile"].plain["energy"] == np.nanmin(GRID.column("energy"))
+    assert GRID.best("mfu")["profile"].plain["mfu"] == GRID.column("mfu").max()
+    assert GRID.best("maximize: batch_size")["batch_size"] == 4096
+    with pytest.raises(InputError, match="say 'minimize: batch_size'"):
+        GRID.best("batch_size")
+    costs = sweep(
+        EconomicsModel(), fleet=Systems.Clusters.Research_256, grid=[Infra.Quebec, Infra.Poland], duration_days=9
+    )
+    assert costs.best("tco_usd")["grid"] == costs.best("carbon_footprint_kg")["grid"] == Infra.Quebec.name
+
+
+def test_the_front_of_three_figures_is_what_brute_force_finds():
+    values = np.random.default_rng(0).integers(0, 5, (60, 3)).astype(float)
+    values[7] = np.nan
+    for columns in (values, values[:, :2]):
+        beaten = [
+            at
+            for at, one in enumerate(columns)
+            if np.isnan(one).any() or any((other <= one).all() and (other < one).any() for other in columns)
+        ]
+        assert front(columns) == [at for at in range(len(columns)) if at not in beaten]
+
+
+def test_a_figure_is_drawn_over_an_axis():
+    few = GRID.where("precision == 'fp16' and seq_len == 128")
+    ax = few.plot("latency", "batch_size")
+    held = [line for line in ax.lines if line.get_linestyle() == "-"]
+    assert [line.get_label() for line in held] == [
+        f"{model}, {device}"
+        for model in ("Llama-3 8B", "Mixtral 8x7B")
+        for device in ("NVIDIA H100 SXM5 80GB", "NVIDIA A100 SXM4 80GB")
+    ]
+    assert sum(len(line.get_xdata()) for line in held) == few.column("feasible").sum()
+    with pytest.raises(InputError, match="16 combinations of model, hardware, precision, seq_len are more than the 12"):
+        GRID.plot("latency", "batch_size")
+    with pytest.raises(UnknownName, match="did you mean 'latency'"):
+        GRID.plot("latancy")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, wraps
-from typing import Any
+from typing import Any, ClassVar
 
 from mlsysim.core.result import Result
 from mlsysim.core.walls import Wall, walls_for_solver
@@ -27,9 +27,15 @@ def _asking(solve: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Solver:
-    """A question with typed inputs, answered by `solve` with a frozen `Result`."""
+    """A question with typed inputs, answered by `solve` with a frozen `Result`.
+
+    A solver whose formulas take arrays says so: `arrays` names the inputs that may be arrays, and `figures` takes the
+    inputs of `solve` and returns the plain figures that vary, by the names of the result's fields.
+    """
 
     solve: Callable[..., Any]
+    figures: Callable[..., dict[str, Any]]
+    arrays: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

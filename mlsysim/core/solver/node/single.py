@@ -125,6 +125,27 @@ def _record(timed: Timed) -> dict[str, Any]:
     return about | times
 
 
+FIGURES = (
+    "latency",
+    "latency_compute",
+    "latency_memory",
+    "latency_overhead",
+    "throughput",
+    "bottleneck",
+    "feasible",
+    "memory_footprint",
+    "weights_size",
+    "kv_cache_size",
+    "activations_size",
+    "flops",
+    "traffic",
+    "arithmetic_intensity",
+    "mfu",
+    "energy",
+)
+"""The figures of a profile that vary with the batch and the length."""
+
+
 class SingleNodeModel(Solver):
     """Walls 1 and 2: a forward pass on one device, as one point on its roofline or kernel by kernel.
 
@@ -235,6 +256,42 @@ class SingleNodeModel(Solver):
             notes=notes_on(model, clock, precision, demand, timing.traffic, account, held),
             would_fit=() if held else what_fits(account_at, hardware.plain, demand.samples, precision),
         )
+
+    arrays = ("batch_size", "seq_len")
+
+    def figures(
+        self,
+        model: Workload,
+        hardware: HardwareNode,
+        batch_size: Any = 1,
+        precision: str = "fp16",
+        efficiency: float | None = None,
+        *,
+        phase: str | None = None,
+        seq_len: Any = None,
+        kv_precision: str | None = None,
+        fidelity: str = "roofline",
+        calibration: str | None = None,
+        tensor_parallel: int = 1,
+        offload: bool = False,
+    ) -> dict[str, Any]:
+        """Return the figures of `FIGURES` as plain numbers; `batch_size` and `seq_len` may be arrays that broadcast.
+
+        Arguments and errors are those of `solve`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlsysim import Hardware, Models, SingleNodeModel
+        >>> SingleNodeModel().figures(Models.ResNet50, Hardware.A100, np.array([1, 64]))["bottleneck"].text().tolist()
+        ['Memory', 'Compute']
+        """
+        check_model(model), check_hardware(hardware)
+        clock = Clock(model, hardware, precision, kv_precision, efficiency, fidelity, calibration, tensor_parallel)
+        demand = clock.demand(batch_size, phase, seq_len)
+        timing = clock.time(batch_size, phase, seq_len, demand=demand)
+        figures = profile_of(clock, demand, timing, account_of(clock, demand), boolean("offload", offload))
+        return {name: figures[name] for name in FIGURES}
 
 
 def account_of(clock: Clock, demand: Demand) -> Account:
