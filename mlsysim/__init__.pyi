@@ -30,6 +30,7 @@ from .core.solver.operations.checkpoint import CheckpointModel, CheckpointResult
 from .core.solver.operations.economics import EconomicsModel, EconomicsResult
 from .core.solver.operations.responsible import ResponsibleEngineeringModel, ResponsibleEngineeringResult
 from .core.solver.operations.sustainability import SustainabilityModel, SustainabilityResult
+from .core.stream import Stream, stream
 from .core.sweep import Sweep, sweep
 from .core.wall_report import WallReport, wall_report
 from .core.walls import wall
@@ -111,6 +112,7 @@ __all__ = [
     "ServingResult",
     "SingleNodeModel",
     "StateSpaceWorkload",
+    "Stream",
     "SustainabilityModel",
     "SustainabilityResult",
     "Sweep",
@@ -137,6 +139,7 @@ __all__ = [
     "elasticities",
     "errors",
     "show",
+    "stream",
     "sweep",
     "units",
     "ureg",

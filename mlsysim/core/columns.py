@@ -117,6 +117,11 @@ def columns_of(
         The figures that are kept; by default all that have a number, a flag or a name.
     advance
         Is told how many configurations were done, as they are.
+
+    Raises
+    ------
+    UnknownName
+        For a figure in `wanted` that there is not; and whatever the solver raises.
     """
     columns, fill = Columns(space.size, gaps=not solver.arrays), _at_once if solver.arrays else _one_by_one
     for first, block in space.blocks(TOGETHER):
@@ -135,11 +140,16 @@ def _at_once(solver: Solver, space: Space, fixed: Mapping[str, Any], wanted: Any
     for at, name in enumerate(inner):
         sides = [1] * len(inner)
         sides[at] = len(space[name])
-        mesh[name] = np.asarray(space[name]).reshape(sides)
+        values = space[name]
+        plain = np.arange(values.start, values.stop, values.step) if isinstance(values, range) else np.asarray(values)
+        mesh[name] = plain.reshape(sides)
     order = [[*space].index(name) for name in (*outer, *inner)]
     for place in product(*(range(len(space[name])) for name in outer)):
         chosen = {name: value_at(space[name], at) for name, at in zip(outer, place, strict=True)}
         figures = solver.figures(**fixed, **chosen, **mesh)
+        for name in wanted or ():
+            if name not in figures and name not in space:
+                raise unknown("figure of a sweep", name, (*figures, *space))
         for name, value in figures.items():
             if wanted is None or name in wanted:
                 into = columns.view(name, value, first, space.size)
@@ -157,6 +167,9 @@ def _one_by_one(
         except Exception as error:
             error.add_note(f"asked for {told(inputs)}")
             raise
+        for name in wanted or ():
+            if name not in result.fields() and name not in space:
+                raise unknown("figure of a sweep", name, (*result.fields(), *space))
         for name, value in _plain(result):
             if wanted is None or name in wanted:
                 into = columns.view(name, value, first + number, 1)

@@ -115,12 +115,15 @@ class Sweep(Sequence[Row]):
         }
         return Sweep(self.solver, self.space, self.fixed, columns, self.key, numbers)
 
-    def _codes(self, axis: str) -> Any:
-        """The place of each row on an axis."""
+    def codes(self, axis: str) -> Any:
+        """Return the place of each row on an axis."""
         import numpy as np
 
-        numbers = np.arange(len(self)) if self._numbers is None else self._numbers
-        return numbers // self.space.strides[axis] % len(self.space[axis])
+        if self._numbers is not None:
+            return (self._numbers // self.space.strides[axis] % len(self.space[axis])).astype(np.int32)
+        sides = [len(values) if name == axis else 1 for name, values in self.space.items()]
+        places = np.arange(len(self.space[axis]), dtype=np.int32).reshape(sides)
+        return np.broadcast_to(places, self.space.shape).reshape(-1)
 
     def column(self, name: str) -> Any:
         """Return one figure of all rows as an array of plain numbers in SI units, or of names or flags.
@@ -134,9 +137,11 @@ class Sweep(Sequence[Row]):
 
         if name in self.space:
             values = self.space[name]
-            kept = [text_of(value) if isinstance(value, Record) else value for value in values]
-            simple = all(isinstance(value, int | float | str) for value in kept)
-            return np.array(values if hasattr(values, "dtype") else kept, None if simple else object)[self._codes(name)]
+            if not isinstance(values, range) and not hasattr(values, "dtype"):
+                kept = [text_of(value) if isinstance(value, Record) else value for value in values]
+                simple = all(isinstance(value, int | float | str) for value in kept)
+                values = np.array(kept, None if simple else object)
+            return np.asarray(values)[self.codes(name)]
         if name not in self.columns:
             raise unknown("figure of a sweep", name, (*self.columns, *self.space))
         values = self.columns[name]
@@ -152,11 +157,9 @@ class Sweep(Sequence[Row]):
         """
         import numpy as np
 
-        if not isinstance(claim, str):
-            raise InputTypeError(f"a claim must be text such as 'latency < 50 ms and feasible'; got {shown(claim)}")
         kept = np.ones(len(self), dtype=bool)
-        for part in claim.split(" and "):
-            kept &= self.holds(Assertion.parse(f"{part} == true" if part.strip().isidentifier() else part))
+        for one in claims_of(claim):
+            kept &= self.holds(one)
         return self._taken(np.flatnonzero(kept))
 
     def holds(self, claim: Assertion) -> Any:
@@ -228,7 +231,7 @@ class Sweep(Sequence[Row]):
             else:
                 names = [text_of(value) if isinstance(value, Record) else value for value in values]
                 distinct = len(set(map(str, names))) == len(names) and all(isinstance(one, str) for one in names)
-                frame[name] = pd.Categorical.from_codes(self._codes(name), names) if distinct else self.column(name)
+                frame[name] = pd.Categorical.from_codes(self.codes(name), names) if distinct else self.column(name)
         for name, column in self.columns.items():
             label = isinstance(column, Labels)
             frame[name] = pd.Categorical.from_codes(column.codes, list(column.names)) if label else column
@@ -246,7 +249,7 @@ class Sweep(Sequence[Row]):
     def varied(self) -> list[str]:
         """The axes on which rows differ."""
         axes = [name for name, values in self.space.items() if len(values) > 1]
-        return axes if self._numbers is None else [name for name in axes if len(set(self._codes(name).tolist())) > 1]
+        return axes if self._numbers is None else [name for name in axes if len(set(self.codes(name).tolist())) > 1]
 
     def _text(self) -> tuple[list[str], list[list[str]]]:
         figures = [name for name in HEADLINES if name in self.columns] or [*self.columns][:6]
@@ -367,14 +370,42 @@ def sweep(solver: Solver, /, **inputs: Any) -> Sweep:
     (1024, 8)
     """
     check_inputs(solver, [*inputs])
-    axes = {name: values for name, values in inputs.items() if _is_axis(solver, name, values)}
-    fixed = {name: value for name, value in inputs.items() if name not in axes}
-    return _swept(solver, Space(axes or {next(iter(inputs)): [fixed.pop(next(iter(inputs)))]}, "sweep"), fixed)
+    axes, fixed = axes_of(solver, inputs)
+    return _swept(solver, Space(axes, "sweep"), fixed)
 
 
 def _swept(solver: Solver, space: Space, fixed: Mapping[str, Any], key: str = "result") -> Sweep:
     with progress("Sweeping", space.size) as advance:
         return Sweep(solver, space, fixed, columns_of(solver, space, fixed, advance=advance), key)
+
+
+def axes_of(solver: Solver, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the inputs that are axes, and those that are the same for all; one of them is an axis in any case."""
+    axes = {name: values for name, values in inputs.items() if _is_axis(solver, name, values)}
+    fixed = {name: value for name, value in inputs.items() if name not in axes}
+    if not axes and fixed:
+        first = next(iter(fixed))
+        axes[first] = [fixed.pop(first)]
+    return axes, fixed
+
+
+def claims_of(text: Any) -> list[Assertion]:
+    """Return the claims of a text such as ``"latency < 50 ms and feasible"``; an empty one makes none.
+
+    Raises
+    ------
+    InputTypeError, InputError
+        If it is no text, or a part of it is no claim.
+
+    Examples
+    --------
+    >>> [claim.metric for claim in claims_of("latency < 50 ms and feasible")]
+    ['latency', 'feasible']
+    """
+    if not isinstance(text, str):
+        raise InputTypeError(f"a claim must be text such as 'latency < 50 ms and feasible'; got {shown(text)}")
+    parts = text.split(" and ") if text.strip() else []
+    return [Assertion.parse(f"{part} == true" if part.strip().isidentifier() else part) for part in parts]
 
 
 def _is_axis(solver: Solver, name: str, values: Any) -> bool:
