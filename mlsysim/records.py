@@ -109,15 +109,33 @@ Frozen = AfterValidator(FrozenDict)
 
 
 class Record(BaseModel):
-    """A frozen set of named facts. Unknown fields are refused, with the nearest name."""
+    """A frozen set of named facts. Unknown fields are refused, with the nearest name.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    What was worked out of the facts and kept, as a `cached_property`, is no fact: a copy, which may have other facts,
+    works it out anew.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, ignored_types=(cached_property,)
+    )
 
     def __init__(self, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as error:
             raise _readable(type(self), error) from None
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        for name in self.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return super(Record, self.__copy__()).__deepcopy__(memo)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return super(Record, self.__copy__()).__getstate__()
 
 
 class RecordError(InputError):

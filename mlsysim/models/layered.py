@@ -11,7 +11,6 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from mlsysim.errors import InputError, whole_numbers
@@ -19,6 +18,7 @@ from mlsysim.models.backward import with_backward
 from mlsysim.models.operators import Kind, Operator, Operators
 from mlsysim.models.types import Demand, Workload
 from mlsysim.physics import convolution as physics
+from mlsysim.physics.equation import kept
 from mlsysim.physics.memory import weight_bytes
 from mlsysim.physics.operators import product_flops
 from mlsysim.physics.precision import element_sizes
@@ -228,22 +228,22 @@ class LayeredWorkload(Workload):
     @abstractmethod
     def _lay_out(self) -> Tape: ...
 
-    @cached_property
+    @kept
     def layers(self) -> tuple[Layer, ...]:
         """The operators, in order."""
         return self._lay_out().layers
 
-    @cached_property
+    @kept
     def parameter_count(self) -> int:
         """Parameters, counted from the layers."""
         return sum(layer.weights + layer.other_parameters for layer in self.layers)
 
-    @cached_property
+    @kept
     def _per_sample(self) -> tuple[int, int, int]:
         flops = sum(layer.flops for layer in self.layers)
         return flops, sum(layer.traffic for layer in self.layers), max(layer.live for layer in self.layers)
 
-    @cached_property
+    @kept
     def _equal(self) -> Counter[Layer]:
         """How often each layer runs, whatever else is alive."""
         return Counter(layer._replace(live=0) for layer in self.layers)

@@ -5,7 +5,6 @@ Language models, encoder-decoders and vision transformers are such stacks with t
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
@@ -16,6 +15,7 @@ from mlsysim.physics import attention as attention_physics
 from mlsysim.physics import experts as expert_physics
 from mlsysim.physics import memory
 from mlsysim.physics import transformer as physics
+from mlsysim.physics.equation import kept
 from mlsysim.records import Count, Record
 
 Bias = Literal["qkv", "qv", "output", "mlp", "router", "head"]
@@ -136,7 +136,7 @@ class Stack(Record):
         wide = (self.experts.active + self.experts.shared) * self.experts.intermediate
         return ((self.layers - self.moe_layers) * self.intermediate + self.moe_layers * wide) / self.layers
 
-    @cached_property
+    @kept
     def attention_parameters(self) -> int:
         """Weights of the matrix products of one layer's attention."""
         if self.latent:
@@ -149,7 +149,7 @@ class Stack(Record):
     def _mlp_biases(self, intermediate: int) -> int:
         return ((self.mlp_matrices - 1) * intermediate + self.hidden) * ("mlp" in self.biases)
 
-    @cached_property
+    @kept
     def expert_parameters(self) -> int:
         """Parameters of one expert, its biases included."""
         return self._mlp(self.experts.intermediate) + self._mlp_biases(self.experts.intermediate) if self.experts else 0
@@ -163,12 +163,12 @@ class Stack(Record):
         )
         return self.layers * self.attention_parameters + dense + self.moe_layers * moe
 
-    @cached_property
+    @kept
     def layer_parameters(self) -> int:
         """Weights of the matrix products of all layers, biases and norms left out."""
         return self._weights(self.experts.experts if self.experts else 0)
 
-    @cached_property
+    @kept
     def active_layer_parameters(self) -> int:
         """Those of them that one token meets: of the experts only the active and the shared ones."""
         return self._weights(self.experts.active if self.experts else 0)
@@ -195,7 +195,7 @@ class Stack(Record):
         router = self.experts.experts * ("router" in self.biases)
         return self.layers * attention + dense + self.moe_layers * (moe + router)
 
-    @cached_property
+    @kept
     def stack_parameters(self) -> int:
         """Parameters of all layers: weights, biases, norms and attention sinks."""
         norms = self.norms_per_layer * self.norm_parameters + self.heads * self.attention_sinks

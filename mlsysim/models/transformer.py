@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -17,6 +16,7 @@ from mlsysim.physics import attention as attention_physics
 from mlsysim.physics import memory
 from mlsysim.physics import transformer as physics
 from mlsysim.physics.elementwise import minimum, some
+from mlsysim.physics.equation import kept
 from mlsysim.physics.precision import element_sizes
 from mlsysim.records import Count
 from mlsysim.units import wrap
@@ -74,7 +74,7 @@ class TransformerWorkload(Stack, Workload):
         """Weights of the output head of a decoder, tied or not."""
         return self.vocab * self.hidden if self.architecture == "decoder" else 0
 
-    @cached_property
+    @kept
     def parameter_count(self) -> int:
         """Parameters, counted from the shape."""
         tables = (self.vocab + self.learned_positions + self.segments) * self.hidden
@@ -83,7 +83,7 @@ class TransformerWorkload(Stack, Workload):
         norms = self.norm_parameters * (self.embedding_norm + self.final_norm)
         return tables + head + self.stack_parameters + pooler + norms
 
-    @cached_property
+    @kept
     def active_parameter_count(self) -> int:
         """Parameters without the experts that a token does not meet: all of them where there are no experts."""
         return self._read(self.parameter_count, self.experts.active if self.experts else 0)
