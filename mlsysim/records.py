@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from functools import cached_property
+from functools import cached_property, wraps
 from importlib import resources
 from numbers import Real
 from pathlib import Path
@@ -111,8 +111,8 @@ Frozen = AfterValidator(FrozenDict)
 class Record(BaseModel):
     """A frozen set of named facts. Unknown fields are refused, with the nearest name.
 
-    What was worked out of the facts and kept, as a `cached_property`, is no fact: a copy, which may have other facts,
-    works it out anew.
+    What was worked out of the facts and kept, by `cached_property` or `once`, is no fact: a copy, which may have
+    other facts, works it out anew.
     """
 
     model_config = ConfigDict(
@@ -136,6 +136,25 @@ class Record(BaseModel):
 
     def __getstate__(self) -> dict[Any, Any]:
         return super(Record, self.__copy__()).__getstate__()
+
+
+def once(function: Callable[..., T]) -> Callable[..., T]:
+    """Keep what a function of a record and of other arguments returns, for as long as the record lives.
+
+    The arguments after the record are hashable and given by position. A copy of the record begins anew.
+    """
+    name = f"{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def asked(record: Record, *rest: Any) -> T:
+        known = record.__dict__.get(name)
+        if known is None:
+            known = record.__dict__.setdefault(name, {})
+        if rest not in known:
+            known[rest] = function(record, *rest)
+        return known[rest]
+
+    return asked
 
 
 class RecordError(InputError):
@@ -410,6 +429,9 @@ class Registry(_Lookup[T]):
         """The names of all entries, in the order of the file."""
         return list(self._raw)
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._raw
+
     def __getitem__(self, name: str) -> T:
         if name not in self._entries:
             if not isinstance(name, str) or name not in self._raw:
@@ -462,9 +484,12 @@ class Catalog(_Lookup[T]):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        if name not in self.groups and name not in self:
-            raise unknown(self._kind, name, [*self.groups, *self.names])
-        return self.groups[name] if name in self.groups else self[name]
+        if name in self.groups:
+            return self.groups[name]
+        for group in self.groups.values():
+            if name in group:
+                return group[name]
+        raise unknown(self._kind, name, [*self.groups, *self.names])
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.groups]

@@ -106,29 +106,29 @@ class Stack(Record):
             raise ValueError(f"experts leave none of the {self.layers} layers with experts")
         return self
 
-    @property
+    @kept
     def local_layers(self) -> int:
         """Layers with a window."""
         if self.window is None:
             return 0
         return self.layers - (self.layers // self.global_every if self.global_every else 0)
 
-    @property
+    @kept
     def moe_layers(self) -> int:
         """Layers with a mixture of experts."""
         return self.experts.layers_of(self.layers) if self.experts else 0
 
-    @property
+    @kept
     def mlp_matrices(self) -> int:
         """Matrices of the feed-forward block: 3 if it is gated, else 2."""
         return 3 if self.gated else 2
 
-    @property
+    @kept
     def attention_width(self) -> float:
         """Elements of a head's query and of its value, the mean of both."""
         return (self.latent.query_dim + self.latent.value_dim) / 2 if self.latent else self.head_dim
 
-    @property
+    @kept
     def active_intermediate(self) -> float:
         """Width of the feed-forward block that a token meets, the mean over the layers."""
         if not self.experts:
@@ -173,12 +173,12 @@ class Stack(Record):
         """Those of them that one token meets: of the experts only the active and the shared ones."""
         return self._weights(self.experts.active if self.experts else 0)
 
-    @property
+    @kept
     def norm_parameters(self) -> int:
         """Parameters of one norm."""
         return self.hidden * (2 if self.norm == "layer" else 1)
 
-    @property
+    @kept
     def attention_biases(self) -> int:
         """Biases of one layer's attention."""
         query, key = self.heads * self.head_dim, self.kv_heads * self.head_dim
@@ -259,7 +259,7 @@ class Stack(Record):
         shape = (self.hidden, self.heads, self.kv_heads, self.head_dim, self.widest_intermediate, self.mlp_matrices)
         return physics.live_bytes.plain(tokens, *shape, logits, size)
 
-    @property
+    @kept
     def widest_intermediate(self) -> int:
         """Width of the widest feed-forward block that a token meets."""
         dense = self.intermediate if self.moe_layers < self.layers else 0

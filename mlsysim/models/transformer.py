@@ -64,12 +64,12 @@ class TransformerWorkload(Stack, Workload):
     final_norm: bool = True
     pooler: bool = False
 
-    @property
+    @kept
     def phases(self) -> tuple[str, ...]:
         """The kinds of forward pass, the default one first."""
         return ("decode", "prefill") if self.architecture == "decoder" else ("encode",)
 
-    @property
+    @kept
     def head_parameters(self) -> int:
         """Weights of the output head of a decoder, tied or not."""
         return self.vocab * self.hidden if self.architecture == "decoder" else 0
@@ -111,7 +111,7 @@ class TransformerWorkload(Stack, Workload):
         """
         return self._read(self.parameter_count, self.experts.touched(tokens)) if self.experts else self.parameter_count
 
-    @property
+    @kept
     def default_context(self) -> int:
         """Tokens of a sequence where none are given: 2048, or the whole context where that is shorter."""
         return min(2048, self.max_context)

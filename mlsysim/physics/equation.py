@@ -158,8 +158,12 @@ class kept(functools.cached_property):
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         if instance is None:
             return self
-        with unrecorded():
-            value = instance.__dict__[self.attrname] = self.func(instance)
+        if _recorders.active:
+            with unrecorded():
+                value = self.func(instance)
+        else:
+            value = self.func(instance)
+        instance.__dict__[self.attrname] = value
         return value
 
 
