@@ -87,6 +87,8 @@ def positive_integer(name: str, value: Any) -> int:
     Traceback (most recent call last):
     mlsysim.errors.InputError: batch_size must be a whole number of at least 1; got 1.5
     """
+    if type(value) is int and 1 <= value <= 2**53:
+        return value
     if not isinstance(value, Integral) or isinstance(value, bool):
         error = InputError if _is_number(value) else InputTypeError
         raise error(f"{name} must be a whole number of at least 1; got {shown(value)}")
@@ -111,7 +113,7 @@ def whole_numbers(name: str, value: Any) -> Any:
     >>> whole_numbers("batch_size", np.array([1, 8]))
     array([1., 8.])
     """
-    if getattr(getattr(value, "dtype", None), "kind", None) not in {"i", "u"} or not value.ndim:
+    if type(value) is int or getattr(getattr(value, "dtype", None), "kind", None) not in {"i", "u"} or not value.ndim:
         return positive_integer(name, value)
     positive_integer(name, int(value.min())), positive_integer(name, int(value.max()))
     return value.astype(float)

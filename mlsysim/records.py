@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from copy import copy
-from functools import cached_property
+from functools import cached_property, wraps
 from importlib import resources
 from numbers import Real
 from pathlib import Path
@@ -109,15 +109,52 @@ Frozen = AfterValidator(FrozenDict)
 
 
 class Record(BaseModel):
-    """A frozen set of named facts. Unknown fields are refused, with the nearest name."""
+    """A frozen set of named facts. Unknown fields are refused, with the nearest name.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    What was worked out of the facts and kept, by `cached_property` or `once`, is no fact: a copy, which may have
+    other facts, works it out anew.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, ignored_types=(cached_property,)
+    )
 
     def __init__(self, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as error:
             raise _readable(type(self), error) from None
+
+    def __copy__(self) -> Self:
+        copied = super().__copy__()
+        for name in self.__dict__.keys() - type(self).model_fields.keys():
+            del copied.__dict__[name]
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return super(Record, self.__copy__()).__deepcopy__(memo)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        return super(Record, self.__copy__()).__getstate__()
+
+
+def once(function: Callable[..., T]) -> Callable[..., T]:
+    """Keep what a function of a record and of other arguments returns, for as long as the record lives.
+
+    The arguments after the record are hashable and given by position. A copy of the record begins anew.
+    """
+    name = f"{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def asked(record: Record, *rest: Any) -> T:
+        known = record.__dict__.get(name)
+        if known is None:
+            known = record.__dict__.setdefault(name, {})
+        if rest not in known:
+            known[rest] = function(record, *rest)
+        return known[rest]
+
+    return asked
 
 
 class RecordError(InputError):
@@ -392,6 +429,9 @@ class Registry(_Lookup[T]):
         """The names of all entries, in the order of the file."""
         return list(self._raw)
 
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self._raw
+
     def __getitem__(self, name: str) -> T:
         if name not in self._entries:
             if not isinstance(name, str) or name not in self._raw:
@@ -444,9 +484,12 @@ class Catalog(_Lookup[T]):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        if name not in self.groups and name not in self:
-            raise unknown(self._kind, name, [*self.groups, *self.names])
-        return self.groups[name] if name in self.groups else self[name]
+        if name in self.groups:
+            return self.groups[name]
+        for group in self.groups.values():
+            if name in group:
+                return group[name]
+        raise unknown(self._kind, name, [*self.groups, *self.names])
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.groups]

@@ -9,7 +9,7 @@ import pickle
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from mlsysim import Hardware, Infra, Models, Systems
+from mlsysim import Engine, Hardware, Infra, Models, Systems
 from mlsysim.errors import InputError, UnknownName
 from mlsysim.hardware.registry import UNIVERSAL
 from mlsysim.hardware.types import HardwareNode, MemoryHierarchy
@@ -204,3 +204,26 @@ def test_a_message_says_once_what_was_given():
         str(caught.value)
         == "MemoryHierarchy.bandwidth: it must be a quantity in byte/s; got <Quantity(3350, 'gigabyte')>"
     )
+
+
+def test_a_copy_with_other_facts_keeps_nothing_that_was_worked_out_of_the_first():
+    device, model = Hardware.H100, Models.Llama3_8B
+    assert device.plain.tdp == 700
+    assert model.parameter_count == 8_030_261_248
+    before = Engine.solve(model, device).energy
+    halved = device.model_copy(update={"tdp": Q_(350, "W")})
+    assert halved.plain.tdp == 350
+    assert Engine.solve(model, halved).energy.m == pytest.approx(before.m / 2, rel=1e-12)
+    assert model.model_copy(update={"layers": 16}).parameter_count == model.parameter_count - 16 * 218_112_000
+    for deep in (True, False):
+        assert device.model_copy(update={"kernel_fits": None}, deep=deep).kernels is None
+        assert device.model_copy(deep=deep).plain == device.plain
+
+
+@pytest.mark.parametrize("twin", [copy.copy, copy.deepcopy, lambda record: pickle.loads(pickle.dumps(record))])
+def test_a_copy_carries_facts_only(twin):
+    device = Hardware.H100
+    Engine.solve(Models.Llama3_8B, device, fidelity="operator")
+    assert vars(device).keys() > type(device).model_fields.keys()
+    assert vars(twin(device)).keys() == type(device).model_fields.keys()
+    assert twin(device) == device

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from mlsysim.core.derivation import Derivation
 from mlsysim.errors import unknown
-from mlsysim.physics.equation import record
+from mlsysim.physics.equation import record, unrecorded
 from mlsysim.tables import html_table, markdown_table, text_table
 from mlsysim.units import Quantity, pretty, unit
 
@@ -62,6 +62,35 @@ class Field:
         return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+class Later(partial):
+    """The value of a field that few readers want: worked out when it is first read, and no part of a derivation."""
+
+
+class Values(Mapping[str, Any]):
+    """The stored values of a result, by the names of its fields and in their order; cannot be changed."""
+
+    __slots__ = ("_names", "_values")
+
+    def __init__(self, names: Mapping[str, Field], values: dict[str, Any]) -> None:
+        self._names, self._values = names, values
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._values[name]
+        if type(value) is Later:
+            with unrecorded():
+                value = self._values[name] = value()
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
 class Result:
     """What a solver answers. Frozen; `plain` has the numbers, the attributes wrap them.
 
@@ -70,27 +99,40 @@ class Result:
     question
         Asks the same question again, for `explain`; a `Solver` sees to it.
     **values
-        One for each field of the class, in the unit in which it is stored.
+        One for each field of the class, in the unit in which it is stored, or a `Later`.
     """
 
     __slots__ = ("_question", "plain")
 
+    _fields: ClassVar[Mapping[str, Field]] = MappingProxyType({})
     plain: Mapping[str, Any]
 
     def __init__(self, question: Callable[[], Any] | None = None, **values: Any) -> None:
-        object.__setattr__(self, "_question", question)
-        object.__setattr__(self, "plain", MappingProxyType({name: values[name] for name in self.fields()}))
+        self._hold(values, question)
 
     @classmethod
-    @cache
-    def fields(cls) -> dict[str, Field]:
+    def of(cls, values: dict[str, Any]) -> Self:
+        """Return the result that has these values, as calling the class with them does; the dictionary is kept."""
+        result = cls.__new__(cls)
+        result._hold(values, None)
+        return result
+
+    def _hold(self, values: dict[str, Any], question: Callable[[], Any] | None) -> None:
+        if len(values) != len(self._fields):
+            odd = ", ".join(sorted(values.keys() ^ self._fields.keys()))
+            raise TypeError(f"{type(self).__name__} needs a value for each of its fields, and no other: {odd}")
+        object.__setattr__(self, "_question", question)
+        object.__setattr__(self, "plain", Values(self._fields, values))
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        found = {name: field for name, field in vars(cls).items() if isinstance(field, Field)}
+        cls._fields = MappingProxyType({**cls._fields, **found})
+
+    @classmethod
+    def fields(cls) -> Mapping[str, Field]:
         """The fields by name, in the order of the class."""
-        return {
-            name: field
-            for base in reversed(cls.__mro__)
-            for name, field in vars(base).items()
-            if isinstance(field, Field)
-        }
+        return cls._fields
 
     def __setattr__(self, name: str, value: Any = None) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be changed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from mlsysim.errors import InputError, whole_numbers
@@ -17,6 +16,7 @@ from mlsysim.physics import attention as attention_physics
 from mlsysim.physics import convolution, memory
 from mlsysim.physics import transformer as physics
 from mlsysim.physics.elementwise import some
+from mlsysim.physics.equation import kept
 from mlsysim.physics.precision import element_sizes
 from mlsysim.records import Count
 
@@ -98,12 +98,12 @@ class EncoderDecoderWorkload(Workload):
         shape = self.model_dump(include={"hidden", "heads", "head_dim", "intermediate", "gated", "biases", "norm"})
         return Stack(layers=layers, norms_per_layer=norms, **shape)
 
-    @cached_property
+    @kept
     def encoder(self) -> Stack:
         """The stack that reads."""
         return self._stack(self.encoder_layers, norms=2)
 
-    @cached_property
+    @kept
     def decoder(self) -> Stack:
         """The stack that writes, its attention to the source left out."""
         return self._stack(self.decoder_layers, norms=3)
@@ -118,7 +118,7 @@ class EncoderDecoderWorkload(Workload):
         """Biases of the keys and values of one layer's attention to the source."""
         return self.heads * self.head_dim * (2 * ("qkv" in self.biases) + ("qv" in self.biases))
 
-    @cached_property
+    @kept
     def _convolutions(self) -> tuple[int, int]:
         if not self.audio_channels:
             return 0, 0
@@ -127,21 +127,21 @@ class EncoderDecoderWorkload(Workload):
             for channels in (self.audio_channels, self.hidden)
         )
 
-    @cached_property
+    @kept
     def _encoder_part(self) -> _Part:
         tables = self.source_positions * self.hidden + self.relative_buckets * self.heads
         front = sum(self._convolutions) + 2 * self.hidden * bool(self.audio_channels)
         other = self.encoder.stack_parameters - self.encoder.layer_parameters + self.encoder.norm_parameters
         return _Part(self.encoder.layer_parameters, other + tables + front)
 
-    @cached_property
+    @kept
     def _decoder_part(self) -> _Part:
         tables = self.learned_positions * self.hidden + self.relative_buckets * self.heads
         cross = self._cross_weights + self.decoder_layers * self.decoder.attention_biases
         other = self.decoder.stack_parameters - self.decoder.layer_parameters + self.decoder.norm_parameters
         return _Part(self.decoder.layer_parameters + self._cross_weights, other + tables + cross)
 
-    @cached_property
+    @kept
     def parameter_count(self) -> int:
         """Parameters, counted from the shape."""
         return self.vocab * self.hidden + self._encoder_part.parameters + self._decoder_part.parameters

@@ -11,7 +11,6 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from mlsysim.errors import InputError, whole_numbers
@@ -19,6 +18,7 @@ from mlsysim.models.backward import with_backward
 from mlsysim.models.operators import Kind, Operator, Operators
 from mlsysim.models.types import Demand, Workload
 from mlsysim.physics import convolution as physics
+from mlsysim.physics.equation import kept
 from mlsysim.physics.memory import weight_bytes
 from mlsysim.physics.operators import product_flops
 from mlsysim.physics.precision import element_sizes
@@ -72,28 +72,60 @@ class Layer(NamedTuple):
         """Activations read and written for one sample."""
         return self.inputs.elements + self.outputs.elements + self.shortcut
 
-    def operator(self, runs: int, batch: Any, size: Any) -> Operator:
-        """Return the kernel that does this for a batch, in formats of `size` bytes.
+    def kernel(self, runs: int) -> Kernel:
+        """Return the kernel that does this, run some times.
 
         A convolution is the product of its output positions with its weights, each output a sum of k products.
         """
-        channels = self.outputs.channels
-        moved = {"count": runs, "m": batch * self.outputs.height * self.outputs.width, "phase": "forward"}
-        moved["weights"] = weight_bytes.plain(self.weights + self.other_parameters, size)
-        moved["inputs"] = physics.activation_bytes.plain(batch, self.inputs.elements + self.shortcut, size)
-        moved["outputs"] = physics.activation_bytes.plain(batch, self.outputs.elements, size)
+        outputs, kind, n, k = self.outputs, "elementwise", None, None
         if self.weights:
-            n, k = channels, self.weights // channels
-            return Operator(
-                self.name, _KINDS[self.kind], n=n, k=k, flops=product_flops.plain(moved["m"], n, k), **moved
-            )
-        if self.attention:
-            n, k, flops = self.shortcut // (2 * channels), channels // self.heads, batch * self.attention
-            return Operator(self.name, "attention", n=n, k=k, flops=flops, **moved)
-        return Operator(self.name, "elementwise", **moved)
+            kind, n, k = _KINDS[self.kind], outputs.channels, self.weights // outputs.channels
+        elif self.attention:
+            kind, n, k = "attention", self.shortcut // (2 * outputs.channels), outputs.channels // self.heads
+        positions, parameters = outputs.height * outputs.width, self.weights + self.other_parameters
+        moved = self.inputs.elements + self.shortcut, outputs.elements
+        return Kernel(self.name, kind, runs, positions, n, k, self.attention, parameters, *moved)
+
+
+class Kernel(NamedTuple):
+    """What a layer runs, for one sample: its counts without batch and format."""
+
+    name: str
+    kind: Kind
+    runs: int
+    positions: int
+    n: int | None
+    k: int | None
+    attention: int
+    parameters: int
+    reads: int
+    writes: int
+
+    def operator(self, batch: Any, size: Any) -> Operator:
+        """Return this for a batch, in formats of `size` bytes."""
+        m, flops = batch * self.positions, batch * self.attention
+        weights = weight_bytes.plain(self.parameters, size)
+        inputs = physics.activation_bytes.plain(batch, self.reads, size)
+        outputs = physics.activation_bytes.plain(batch, self.writes, size)
+        if self.kind not in _WITHOUT_WEIGHTS:
+            flops = product_flops.plain(m, self.n, self.k)
+        return Operator(
+            self.name,
+            self.kind,
+            self.runs,
+            m,
+            self.n,
+            self.k,
+            flops,
+            weights,
+            inputs,
+            outputs,
+            phase="forward",
+        )
 
 
 _KINDS: dict[str, Kind] = {"conv": "conv", "depthwise": "depthwise", "linear": "gemm"}
+_WITHOUT_WEIGHTS = ("elementwise", "attention")
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,25 +260,26 @@ class LayeredWorkload(Workload):
     @abstractmethod
     def _lay_out(self) -> Tape: ...
 
-    @cached_property
+    @kept
     def layers(self) -> tuple[Layer, ...]:
         """The operators, in order."""
         return self._lay_out().layers
 
-    @cached_property
+    @kept
     def parameter_count(self) -> int:
         """Parameters, counted from the layers."""
         return sum(layer.weights + layer.other_parameters for layer in self.layers)
 
-    @cached_property
+    @kept
     def _per_sample(self) -> tuple[int, int, int]:
         flops = sum(layer.flops for layer in self.layers)
         return flops, sum(layer.traffic for layer in self.layers), max(layer.live for layer in self.layers)
 
-    @cached_property
-    def _equal(self) -> Counter[Layer]:
-        """How often each layer runs, whatever else is alive."""
-        return Counter(layer._replace(live=0) for layer in self.layers)
+    @kept
+    def _kernels(self) -> tuple[tuple[Kernel, bool], ...]:
+        """What the layers run, equal ones together, whatever else is alive; and whether a batch norm follows."""
+        equal = Counter(layer._replace(live=0) for layer in self.layers)
+        return tuple((layer.kernel(runs), layer.norm) for layer, runs in equal.items())
 
     def demand(
         self,
@@ -302,9 +335,9 @@ class LayeredWorkload(Workload):
 
     def _lower(self, batch: Any, phase: str, size: Any) -> Operators:
         rows, training = [], phase == "training"
-        for layer, runs in self._equal.items():
-            rows.append(layer.operator(runs, batch, size))
-            if training and layer.norm:
+        for kernel, norm in self._kernels:
+            rows.append(kernel.operator(batch, size))
+            if training and norm:
                 rows.append(_batch_norm(rows[-1]))
         return with_backward(rows, size) if training else Operators(rows)
 

@@ -26,6 +26,8 @@ class Pass(NamedTuple):
     """Bytes of a weight."""
     kv_size: Any
     """Bytes of an element of the cache."""
+    act: Any
+    """Bytes of an activation outside the products."""
     group: Any = 1
     rope: bool = True
     training: bool = False
@@ -34,14 +36,10 @@ class Pass(NamedTuple):
     @classmethod
     def of(cls, phase: str, tokens: Any, size: Any, kv_size: Any, group: Any = 1, rope: bool = True) -> Pass:
         """Return a pass of some phase; in training, keys and values are activations like others."""
+        act = maximum(size, 2.0)
         if phase != "training":
-            return cls(tokens, phase, size, kv_size, group, rope)
-        return cls(tokens, "forward", size, maximum(size, 2.0), group, rope, training=True)
-
-    @property
-    def act(self) -> Any:
-        """Bytes of an activation outside the products."""
-        return maximum(self.size, 2.0)
+            return cls(tokens, phase, size, kv_size, act, group, rope)
+        return cls(tokens, "forward", size, act, act, group, rope, training=True)
 
     def gemm(self, name: str, runs: Any, n: Any, k: Any, bias: Any = 0, rows: Any = None, **more: Any) -> Operator:
         """A product with weights, of the tokens or of other rows."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -14,6 +13,7 @@ from mlsysim.models.operators import Operator, Operators
 from mlsysim.models.types import Demand, Workload
 from mlsysim.physics import recommendation as physics
 from mlsysim.physics.convolution import activation_bytes, live_bytes
+from mlsysim.physics.equation import kept
 from mlsysim.physics.memory import weight_bytes
 from mlsysim.physics.operators import product_flops
 from mlsysim.physics.precision import element_sizes
@@ -86,29 +86,29 @@ class RecommendationWorkload(Workload):
     def _dense_layers(self) -> list[tuple[int, int]]:
         return [*pairwise((self.dense_features, *self.bottom)), *pairwise((self.crossed_width, *self.top))]
 
-    @cached_property
+    @kept
     def dense_weights(self) -> int:
         """Weights of the dense and the cross layers, biases left out."""
         cross = physics.cross_parameters.plain(self.cross_layers, self.crossed_width, self.cross_rank)
         return cross + sum(inputs * outputs for inputs, outputs in self._dense_layers)
 
-    @cached_property
+    @kept
     def dense_count(self) -> int:
         """Parameters outside the tables."""
         biases = self.cross_layers * self.crossed_width + sum(outputs for _, outputs in self._dense_layers)
         return self.dense_weights + biases
 
-    @cached_property
+    @kept
     def table_count(self) -> int:
         """Parameters of the embedding tables."""
         return physics.table_parameters.plain(sum(self.table_rows), self.width)
 
-    @cached_property
+    @kept
     def parameter_count(self) -> int:
         """Parameters, counted from the shape."""
         return self.table_count + self.dense_count
 
-    @cached_property
+    @kept
     def _traffic(self) -> int:
         """Elements of activations for one sample: a cross layer also reads the features as they were at first."""
         crossed = self.crossed_width

@@ -5,7 +5,6 @@ Language models, encoder-decoders and vision transformers are such stacks with t
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
@@ -16,6 +15,7 @@ from mlsysim.physics import attention as attention_physics
 from mlsysim.physics import experts as expert_physics
 from mlsysim.physics import memory
 from mlsysim.physics import transformer as physics
+from mlsysim.physics.equation import kept
 from mlsysim.records import Count, Record
 
 Bias = Literal["qkv", "qv", "output", "mlp", "router", "head"]
@@ -106,29 +106,29 @@ class Stack(Record):
             raise ValueError(f"experts leave none of the {self.layers} layers with experts")
         return self
 
-    @property
+    @kept
     def local_layers(self) -> int:
         """Layers with a window."""
         if self.window is None:
             return 0
         return self.layers - (self.layers // self.global_every if self.global_every else 0)
 
-    @property
+    @kept
     def moe_layers(self) -> int:
         """Layers with a mixture of experts."""
         return self.experts.layers_of(self.layers) if self.experts else 0
 
-    @property
+    @kept
     def mlp_matrices(self) -> int:
         """Matrices of the feed-forward block: 3 if it is gated, else 2."""
         return 3 if self.gated else 2
 
-    @property
+    @kept
     def attention_width(self) -> float:
         """Elements of a head's query and of its value, the mean of both."""
         return (self.latent.query_dim + self.latent.value_dim) / 2 if self.latent else self.head_dim
 
-    @property
+    @kept
     def active_intermediate(self) -> float:
         """Width of the feed-forward block that a token meets, the mean over the layers."""
         if not self.experts:
@@ -136,7 +136,7 @@ class Stack(Record):
         wide = (self.experts.active + self.experts.shared) * self.experts.intermediate
         return ((self.layers - self.moe_layers) * self.intermediate + self.moe_layers * wide) / self.layers
 
-    @cached_property
+    @kept
     def attention_parameters(self) -> int:
         """Weights of the matrix products of one layer's attention."""
         if self.latent:
@@ -149,7 +149,7 @@ class Stack(Record):
     def _mlp_biases(self, intermediate: int) -> int:
         return ((self.mlp_matrices - 1) * intermediate + self.hidden) * ("mlp" in self.biases)
 
-    @cached_property
+    @kept
     def expert_parameters(self) -> int:
         """Parameters of one expert, its biases included."""
         return self._mlp(self.experts.intermediate) + self._mlp_biases(self.experts.intermediate) if self.experts else 0
@@ -163,22 +163,22 @@ class Stack(Record):
         )
         return self.layers * self.attention_parameters + dense + self.moe_layers * moe
 
-    @cached_property
+    @kept
     def layer_parameters(self) -> int:
         """Weights of the matrix products of all layers, biases and norms left out."""
         return self._weights(self.experts.experts if self.experts else 0)
 
-    @cached_property
+    @kept
     def active_layer_parameters(self) -> int:
         """Those of them that one token meets: of the experts only the active and the shared ones."""
         return self._weights(self.experts.active if self.experts else 0)
 
-    @property
+    @kept
     def norm_parameters(self) -> int:
         """Parameters of one norm."""
         return self.hidden * (2 if self.norm == "layer" else 1)
 
-    @property
+    @kept
     def attention_biases(self) -> int:
         """Biases of one layer's attention."""
         query, key = self.heads * self.head_dim, self.kv_heads * self.head_dim
@@ -195,7 +195,7 @@ class Stack(Record):
         router = self.experts.experts * ("router" in self.biases)
         return self.layers * attention + dense + self.moe_layers * (moe + router)
 
-    @cached_property
+    @kept
     def stack_parameters(self) -> int:
         """Parameters of all layers: weights, biases, norms and attention sinks."""
         norms = self.norms_per_layer * self.norm_parameters + self.heads * self.attention_sinks
@@ -259,7 +259,7 @@ class Stack(Record):
         shape = (self.hidden, self.heads, self.kv_heads, self.head_dim, self.widest_intermediate, self.mlp_matrices)
         return physics.live_bytes.plain(tokens, *shape, logits, size)
 
-    @property
+    @kept
     def widest_intermediate(self) -> int:
         """Width of the widest feed-forward block that a token meets."""
         dense = self.intermediate if self.moe_layers < self.layers else 0

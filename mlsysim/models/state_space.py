@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any
 
 from mlsysim.errors import whole_numbers
@@ -12,6 +11,7 @@ from mlsysim.models.operators import Operator, Operators
 from mlsysim.models.passes import Pass
 from mlsysim.models.types import Demand, Workload
 from mlsysim.physics import state_space as physics
+from mlsysim.physics.equation import kept
 from mlsysim.physics.memory import weight_bytes
 from mlsysim.physics.precision import element_sizes
 from mlsysim.physics.transformer import head_flops, layer_flops
@@ -56,7 +56,7 @@ class StateSpaceWorkload(Workload):
         """The kinds of forward pass, the default one first."""
         return ("decode", "prefill")
 
-    @cached_property
+    @kept
     def layer_parameters(self) -> int:
         """Weights of the products of all layers."""
         shape = self.hidden, self.inner, self.rank, self.state, self.kernel
@@ -67,7 +67,7 @@ class StateSpaceWorkload(Workload):
         """Weights of the output head, tied or not."""
         return self.vocab * self.hidden
 
-    @cached_property
+    @kept
     def parameter_count(self) -> int:
         """Parameters, counted from the shape."""
         tables = self.head_parameters * (1 if self.tied_embeddings else 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -17,6 +16,7 @@ from mlsysim.physics import attention as attention_physics
 from mlsysim.physics import memory
 from mlsysim.physics import transformer as physics
 from mlsysim.physics.elementwise import minimum, some
+from mlsysim.physics.equation import kept
 from mlsysim.physics.precision import element_sizes
 from mlsysim.records import Count
 from mlsysim.units import wrap
@@ -64,17 +64,17 @@ class TransformerWorkload(Stack, Workload):
     final_norm: bool = True
     pooler: bool = False
 
-    @property
+    @kept
     def phases(self) -> tuple[str, ...]:
         """The kinds of forward pass, the default one first."""
         return ("decode", "prefill") if self.architecture == "decoder" else ("encode",)
 
-    @property
+    @kept
     def head_parameters(self) -> int:
         """Weights of the output head of a decoder, tied or not."""
         return self.vocab * self.hidden if self.architecture == "decoder" else 0
 
-    @cached_property
+    @kept
     def parameter_count(self) -> int:
         """Parameters, counted from the shape."""
         tables = (self.vocab + self.learned_positions + self.segments) * self.hidden
@@ -83,7 +83,7 @@ class TransformerWorkload(Stack, Workload):
         norms = self.norm_parameters * (self.embedding_norm + self.final_norm)
         return tables + head + self.stack_parameters + pooler + norms
 
-    @cached_property
+    @kept
     def active_parameter_count(self) -> int:
         """Parameters without the experts that a token does not meet: all of them where there are no experts."""
         return self._read(self.parameter_count, self.experts.active if self.experts else 0)
@@ -111,7 +111,7 @@ class TransformerWorkload(Stack, Workload):
         """
         return self._read(self.parameter_count, self.experts.touched(tokens)) if self.experts else self.parameter_count
 
-    @property
+    @kept
     def default_context(self) -> int:
         """Tokens of a sequence where none are given: 2048, or the whole context where that is shorter."""
         return min(2048, self.max_context)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from math import prod
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ from mlsysim.models.stack import Stack
 from mlsysim.models.types import Demand, Workload
 from mlsysim.physics import convolution, memory
 from mlsysim.physics import transformer as physics
+from mlsysim.physics.equation import kept
 from mlsysim.physics.precision import element_sizes
 from mlsysim.records import Count
 
@@ -74,11 +74,11 @@ class VisionTransformerWorkload(Stack, Workload):
         """Tokens of an image: its patches and the class token."""
         return self.patches + 1
 
-    @cached_property
+    @kept
     def _patch_weights(self) -> int:
         return int(convolution.convolution_parameters.plain(self.patch, self.patch, self.image[2], self.hidden, 1))
 
-    @cached_property
+    @kept
     def parameter_count(self) -> int:
         """Parameters, counted from the shape."""
         front = self._patch_weights + self.hidden + self.hidden + self.tokens * self.hidden

@@ -198,7 +198,10 @@ def longest(shares: Mapping[str, Any]) -> Any:
     >>> longest({"Compute": np.array([1.0, 3.0, 2.0]), "Memory": 2.0}).text().tolist()
     ['Memory', 'Compute', 'Compute']
     """
-    if all(isinstance(value, (int, float)) for value in shares.values()):
+    for value in shares.values():
+        if not isinstance(value, (int, float)):
+            break
+    else:
         return max(shares, key=shares.__getitem__)
     import numpy as np
 

@@ -1,8 +1,9 @@
 """A formula with its symbols, units and source.
 
 `@equation` makes two callables of one function. The function itself is the door: it takes and returns quantities, and
-checks them. Its attribute `plain` takes and returns plain numbers or arrays, unchecked, and costs next to nothing.
-While `record()` is active, every call of a `plain` is noted, which is how a result shows its own derivation.
+checks them. Its attribute `plain` takes and returns plain numbers or arrays, unchecked: it is the bare function, and
+costs no more. While `record()` is active, a `plain` that notes each of its calls stands in its place, which is how a
+result shows its own derivation. So look `plain` up when calling it; one that was kept from before notes nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Protocol, cast
 
 from mlsysim.errors import InputError
@@ -72,6 +74,33 @@ _part: ContextVar[str] = ContextVar("part", default="")
 _steps: ContextVar[list[Step] | None] = ContextVar("steps", default=None)
 
 
+class _Recorders:
+    """How many blocks record, in all threads, and the two forms of each `plain`: bare, and noting."""
+
+    def __init__(self) -> None:
+        self.active, self._forms, self._lock = 0, {}, Lock()
+
+    def declare(self, door: Equation, bare: Callable[..., Any], noting: Callable[..., Any]) -> None:
+        with self._lock:
+            self._forms[door] = bare, noting
+            door.plain = noting if self.active else bare
+
+    def change(self, by: int) -> None:
+        with self._lock:
+            before, self.active = self.active, self.active + by
+            if bool(before) != bool(self.active):
+                for door, forms in self._forms.items():
+                    door.plain = forms[bool(self.active)]
+
+
+_recorders = _Recorders()
+
+
+def recording() -> bool:
+    """Return whether equations are noted here; what is kept from an earlier question must then be worked out anew."""
+    return _recorders.active > 0 and _steps.get() is not None
+
+
 @contextmanager
 def record() -> Iterator[list[Step]]:
     """Note every equation that is evaluated inside the `with` block, in order.
@@ -86,20 +115,56 @@ def record() -> Iterator[list[Step]]:
     """
     steps: list[Step] = []
     token = _steps.set(steps)
+    _recorders.change(1)
     try:
         yield steps
     finally:
+        _recorders.change(-1)
         _steps.reset(token)
 
 
 @contextmanager
-def part(title: str) -> Iterator[None]:
-    """Note the equations inside the `with` block as one part of a derivation."""
-    token = _part.set(title)
+def unrecorded() -> Iterator[None]:
+    """Leave the equations inside the `with` block out of a derivation: those of a search, of what is not the answer."""
+    token = _steps.set(None)
     try:
         yield
     finally:
-        _part.reset(token)
+        _steps.reset(token)
+
+
+class part:
+    """Note the equations inside the `with` block as one part of a derivation."""
+
+    __slots__ = ("_title", "_token")
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+
+    def __enter__(self) -> None:
+        self._token = _part.set(self._title) if _recorders.active else None
+
+    def __exit__(self, *error: object) -> None:
+        if self._token is not None:
+            _part.reset(self._token)
+
+
+class kept(functools.cached_property):
+    """A property worked out once for each object, such as the parameters of a shape; never a part of a derivation.
+
+    Unlike that of `functools.cached_property` before Python 3.12, its first reading takes no lock.
+    """
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        if _recorders.active:
+            with unrecorded():
+                value = self.func(instance)
+        else:
+            value = self.func(instance)
+        instance.__dict__[self.attrname] = value
+        return value
 
 
 class Equation(Protocol):
@@ -138,7 +203,7 @@ def equation(formula: str, unit: str, source: str, **symbols: Symbol) -> Callabl
             )
 
         @functools.wraps(function)
-        def plain(*args: Any, **kwargs: Any) -> Any:
+        def noting(*args: Any, **kwargs: Any) -> Any:
             value = function(*args, **kwargs)
             if (steps := _steps.get()) is not None:
                 bound = signature.bind(*args, **kwargs)
@@ -154,7 +219,7 @@ def equation(formula: str, unit: str, source: str, **symbols: Symbol) -> Callabl
             return wrap(function(**numbers), unit)
 
         door = cast(Equation, door)
-        door.plain = plain
+        _recorders.declare(door, function, noting)
         door.formula = formula
         door.symbols = symbols
         door.result = (formula.partition(" = ")[0], unit)

@@ -8,7 +8,9 @@ import inspect
 import math
 import pkgutil
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -17,7 +19,18 @@ from hypothesis import strategies as st
 
 import mlsysim.physics
 from mlsysim.errors import InputError, InputTypeError
-from mlsysim.physics.equation import count, equation, nonnegative, positive, record, share
+from mlsysim.physics.equation import (
+    count,
+    equation,
+    kept,
+    nonnegative,
+    part,
+    positive,
+    record,
+    recording,
+    share,
+    unrecorded,
+)
 from mlsysim.references import reference
 from mlsysim.units import Q_, UnitError, unit
 
@@ -336,6 +349,94 @@ def test_recording_notes_defaults():
     with record() as steps:
         EQUATIONS["roofline.compute_time"].plain(1.0, 2.0)
     assert steps[0].inputs["efficiency"] == 1.0
+
+
+def test_plain_is_the_bare_function_unless_equations_are_noted():
+    found = EQUATIONS["roofline.ridge_point"]
+    bare = found.plain
+    assert bare is found.__wrapped__
+    with record():
+        assert found.plain is not bare
+        with record(), unrecorded():
+            assert found.plain is not bare
+        assert found.plain is not bare
+    assert found.plain is bare
+
+
+def test_what_is_unrecorded_is_left_out():
+    found = EQUATIONS["roofline.ridge_point"]
+    with record() as steps:
+        found.plain(6.0, 2.0)
+        assert recording()
+        with unrecorded():
+            assert not recording()
+            found.plain(8.0, 2.0)
+        found.plain(10.0, 2.0)
+    assert [step.value for step in steps] == [3.0, 5.0]
+    assert not recording()
+
+
+def test_each_thread_notes_its_own_equations():
+    found, both_record = EQUATIONS["roofline.ridge_point"], Barrier(2)
+
+    def ask(peak):
+        with record() as steps:
+            both_record.wait(timeout=60)
+            found.plain(peak, 2.0)
+            both_record.wait(timeout=60)
+        return [step.value for step in steps]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(ask, [6.0, 8.0])) == [[3.0], [4.0]]
+
+
+def test_another_thread_is_not_noted():
+    found = EQUATIONS["roofline.ridge_point"]
+    with record() as steps, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: (recording(), found.plain(6.0, 2.0))).result() == (False, 3.0)
+    assert steps == []
+
+
+def test_an_equation_that_is_declared_while_equations_are_noted_is_noted_too():
+    with record() as steps:
+
+        @equation("y = x", "s", "little1961proof", x=positive("x", "s"))
+        def identity(x):
+            return x
+
+        identity.plain(3.0)
+    identity.plain(4.0)
+    assert [step.value for step in steps] == [3.0]
+
+
+def test_a_part_names_the_steps_inside_it_and_those_alone():
+    found = EQUATIONS["roofline.ridge_point"]
+    with record() as steps:
+        found.plain(2.0, 2.0)
+        with part("Whole"):
+            with part("Half"):
+                found.plain(2.0, 2.0)
+            found.plain(2.0, 2.0)
+        found.plain(2.0, 2.0)
+    with part("Outside"):
+        found.plain(2.0, 2.0)
+    assert [step.part for step in steps] == ["", "Half", "Whole", ""]
+
+
+def test_what_is_kept_is_worked_out_once_and_never_noted():
+    class Square:
+        asked = 0
+
+        @kept
+        def side(self):
+            self.asked += 1
+            return EQUATIONS["roofline.ridge_point"].plain(6.0, 2.0)
+
+    first, second = Square(), Square()
+    with record() as steps:
+        assert (first.side, first.side, first.asked, second.asked) == (3.0, 3.0, 1, 0)
+    assert steps == []
+    assert isinstance(Square.side, kept)
 
 
 def test_kinds_of_symbols():

@@ -7,7 +7,7 @@ from math import ceil
 from typing import NamedTuple
 
 from mlsysim.hardware.types import PlainHardware
-from mlsysim.physics.equation import record
+from mlsysim.physics.equation import unrecorded
 from mlsysim.physics.memory import footprint
 from mlsysim.physics.precision import ELEMENT_SIZE, WIDER
 from mlsysim.units import pretty
@@ -50,7 +50,7 @@ def what_fits(
 
     `account` gives the memory account at another batch size and precision. The search is no part of the derivation.
     """
-    with record():
+    with unrecorded():
         options = []
         if account(1, precision).fits:
             low, high = 1, batch_size

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from mlsysim.physics.compression import accuracy_change
-from mlsysim.physics.equation import record
+from mlsysim.physics.equation import unrecorded
 from mlsysim.records import Count, Frozen, Record, Registry, Sourced, positive_in
 
 Method = Literal["quantization", "pruning"]
@@ -163,7 +163,7 @@ def nearest(model: str, setting: Setting) -> tuple[Published | None, tuple[str, 
     if not same:
         notes.append(f"no result is on record for {setting}: the one above has other groups")
     if rest:
-        with record():
+        with unrecorded():
             others = dict.fromkeys(f"{one.algorithm} {one.change:+.2f}" for one in rest)
         notes.append(f"other results that fit, in points: {', '.join(others)}")
     return first, tuple(notes)

@@ -14,7 +14,7 @@ from mlsysim.models.transformer import TransformerWorkload
 from mlsysim.models.types import Demand, Workload
 from mlsysim.physics import reasoning as physics
 from mlsysim.physics.energy import energy_bound
-from mlsysim.physics.equation import part, record
+from mlsysim.physics.equation import part, unrecorded
 from mlsysim.physics.precision import element_size
 from mlsysim.units import amount
 
@@ -204,7 +204,7 @@ def decode_time(
 
     Each step is timed at its own context; the steps between the first and the last are no part of the derivation.
     """
-    with record():
+    with unrecorded():
         if not isinstance(model, TransformerWorkload):
             return time_of(model.demand(batch, precision, "decode", last, kv_precision), machine).total
         import numpy as np

@@ -16,7 +16,7 @@ from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.types import Workload
 from mlsysim.physics import filling, queueing
 from mlsysim.physics.elementwise import minimum
-from mlsysim.physics.equation import record
+from mlsysim.physics.equation import unrecorded
 from mlsysim.physics.reasoning import chain_time
 from mlsysim.units import amount, pretty, wrap
 
@@ -206,7 +206,7 @@ class BatchingOptimizer(Solver):
             return chain_time.plain(result.plain["ttft_batch"], output_tokens, step), result.feasible
 
         choices = []
-        with record():
+        with unrecorded():
             for batch in range(1, most + 1):
                 service, fits = served(batch)
                 if not fits:

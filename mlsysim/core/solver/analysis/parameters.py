@@ -110,6 +110,4 @@ def _scaled(value: Any, path: list[str], factor: float) -> Any:
         for leaf in DEVICE[name]:
             value = _scaled(value, leaf.split("."), factor)
         return value
-    copy = value.model_copy(update={name: _scaled(getattr(value, name), rest, factor)})
-    copy.__dict__.pop("plain", None)  # converted from the figures when first asked for
-    return copy
+    return value.model_copy(update={name: _scaled(getattr(value, name), rest, factor)})

@@ -14,7 +14,7 @@ from mlsysim.core.solver.node.single import SingleNodeModel
 from mlsysim.errors import InputError, InputTypeError, shown, unknown
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.types import Workload
-from mlsysim.physics.equation import part, record
+from mlsysim.physics.equation import part, unrecorded
 from mlsysim.physics.sensitivity import elasticity
 from mlsysim.records import FrozenDict, Sourced
 from mlsysim.units import pretty, wrap
@@ -113,7 +113,7 @@ def elasticities(
     value = _figure(base, metric)
 
     def ratio(path: str, factor: float) -> float:
-        with record():
+        with unrecorded():
             return _figure(solve(**scaled(inputs, path, factor)), metric) / value
 
     sensitivities, kinks = {}, []

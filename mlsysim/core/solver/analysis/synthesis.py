@@ -13,7 +13,7 @@ from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.types import Workload
 from mlsysim.physics import memory, roofline
 from mlsysim.physics import synthesis as physics
-from mlsysim.physics.equation import record
+from mlsysim.physics.equation import unrecorded
 from mlsysim.tables import html_table, text_table
 from mlsysim.units import pretty, strip
 
@@ -167,7 +167,7 @@ class SynthesisSolver(Solver):
             asked = {"phase": phase, "seq_len": seq_len, "kv_precision": kv_precision}
             return SingleNodeModel().solve(model, device, batch_size, precision, efficiency, **asked)
 
-        with record():
+        with unrecorded():
             judged = [_judge(name, Hardware[name], ask, precision, target, given) for name in Hardware.names]
         devices = tuple(sorted(judged, key=_order))
         meeting = tuple(one["name"] for one in devices if not one["lacks"])

@@ -20,7 +20,7 @@ from mlsysim.models.transformer import TransformerWorkload
 from mlsysim.models.types import Workload
 from mlsysim.physics import parallel, roofline, training
 from mlsysim.physics import transformer as physics
-from mlsysim.physics.equation import record
+from mlsysim.physics.equation import unrecorded
 from mlsysim.physics.precision import ELEMENT_SIZE
 from mlsysim.systems.types import Fleet
 from mlsysim.units import amount
@@ -372,7 +372,7 @@ def _fitting(step: Step, capacity: float) -> list[str]:
     for text, change in changes:
         job = replace(step.job, **change) if "optimizer" in change else step.job
         split = {name: change.get(name, value) for name, value in asked.items()}
-        with record():
+        with unrecorded():
             if Step.of(job, **split).memory.total <= capacity:
                 found.append(text)
     return found or ["more tensor or pipeline parallelism, or more devices"]

@@ -10,7 +10,7 @@ from pydantic import model_validator
 
 from mlsysim.errors import InputError, InputTypeError, shown, unknown
 from mlsysim.physics import hops, reliability
-from mlsysim.physics.equation import part, record
+from mlsysim.physics.equation import part, unrecorded
 from mlsysim.records import Figure, Frozen, FrozenDict, Registry, Sourced, Time, positive_in
 from mlsysim.systems.types import Fleet, Number
 from mlsysim.tables import html_table, text_table
@@ -236,7 +236,7 @@ def spread() -> tuple[FailureRecord, FailureRecord]:
     >>> [record.name for record in spread()]
     ['Meta Research SuperCluster, RSC-2', 'Meta, training of OPT-175B']
     """
-    with record():
+    with unrecorded():
         ordered = sorted(
             (one for one in FAILURES if one.whole), key=lambda one: one.server_rate() / one.accelerators_per_node
         )

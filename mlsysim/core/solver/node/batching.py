@@ -15,7 +15,7 @@ from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.transformer import TransformerWorkload
 from mlsysim.models.types import Workload
 from mlsysim.physics import paging
-from mlsysim.physics.equation import part, record
+from mlsysim.physics.equation import part, unrecorded
 from mlsysim.tables import html_table, text_table
 from mlsysim.units import amount, pretty
 
@@ -230,7 +230,7 @@ class ContinuousBatchingModel(Solver):
 
         with part("Memory"):
             pages = memory(precision)
-        with record():
+        with unrecorded():
             held = _largest(lambda batch: pages.requests(batch) >= batch, pages.requests(1))
             most = held if cap is None else min(held, cap)
             active = most if target is None else _largest(lambda batch: between_tokens(batch) <= target, most)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from mlsysim.core.solver.capacity import Account
@@ -14,6 +13,7 @@ from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.state_space import StateSpaceWorkload
 from mlsysim.models.transformer import TransformerWorkload
 from mlsysim.models.types import Demand, Workload
+from mlsysim.physics.equation import kept, recording
 from mlsysim.physics.precision import element_size
 from mlsysim.units import pretty
 
@@ -23,9 +23,9 @@ FIDELITIES: dict[str, str] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Clock:
-    """A device that runs the passes of a model, at one fidelity.
+    """A device that runs the passes of a model, at one fidelity; not changed once it is made.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ class Clock:
             raise unknown("fidelity", self.fidelity, FIDELITIES)
         if self.fidelity == "roofline" and self.calibration is not None:
             raise InputError(f"calibration needs fidelity='operator'; got {self.calibration!r} with 'roofline'")
+        self._demands: dict[tuple[Any, ...], Demand] = {}
         if positive_integer("tensor_parallel", self.tensor_parallel) > 1:
             if self.fidelity == "roofline":
                 raise InputError(f"tensor_parallel={self.tensor_parallel} needs fidelity='operator'; got 'roofline'")
@@ -71,12 +72,12 @@ class Clock:
         if self.kv_precision is not None:
             element_size(self.kv_precision, "kv_precision")
 
-    @cached_property
+    @kept
     def machine(self) -> Machine:
         """The device at the textbook level."""
         return Machine.of(self.hardware, self.precision, self.efficiency)
 
-    @cached_property
+    @kept
     def kernels(self) -> Calibration:
         """What kernels reach on the device."""
         kv_precision, level = self.kv_precision or self.precision, self.calibration or "fitted"
@@ -90,8 +91,18 @@ class Clock:
     def demand(self, batch: int, phase: str | None, seq_len: int | None, cached: int = 0) -> Demand:
         """Return what a pass demands, of memory on one device, of all else on all together.
 
-        `cached` tokens of each sequence have been read before; a state-space model carries them in its state.
+        `cached` tokens of each sequence have been read before; a state-space model carries them in its state. The same
+        asked twice, of plain numbers, is worked out once.
         """
+        if type(batch) is not int or not (seq_len is None or type(seq_len) is int) or recording():
+            return self._demand(batch, phase, seq_len, cached)
+        key = batch, phase, seq_len, cached
+        known = self._demands.get(key)
+        if known is None:
+            known = self._demands[key] = self._demand(batch, phase, seq_len, cached)
+        return known
+
+    def _demand(self, batch: Any, phase: str | None, seq_len: Any, cached: int) -> Demand:
         asked, before = self._asked(batch, phase, seq_len, cached)
         demand = self.model.demand(*asked, **before)
         return self.model.held(demand, self.tensor_parallel) if self.tensor_parallel > 1 else demand
@@ -100,33 +111,38 @@ class Clock:
         self, batch: int, phase: str | None, seq_len: int | None, cached: int = 0, demand: Demand | None = None
     ) -> Timing:
         """Return how long a pass takes; arguments as of `demand`, whose answer is taken where it is known."""
-        asked, before = self._asked(batch, phase, seq_len, cached)
         if self.fidelity == "roofline":
-            return time_of(demand or self.model.demand(*asked, **before), self.machine)
+            return time_of(demand or self.demand(batch, phase, seq_len, cached), self.machine)
+        asked, before = self._asked(batch, phase, seq_len, cached)
         split = {"tensor_parallel": self.tensor_parallel} if self.tensor_parallel > 1 else {}
         rows = self.model.lower(*asked, **before, **split)
-        return self._sum(tuple(map(self.kernels.time, rows)), rows.total("traffic"))
+        return self._sum(tuple(map(self.kernels.time, rows)))
 
     def _asked(self, batch: int, phase: str | None, seq_len: int | None, cached: int) -> tuple[tuple, dict[str, int]]:
         if cached and isinstance(self.model, StateSpaceWorkload):
             return (batch, self.precision, phase, seq_len - cached, self.kv_precision), {}
         return (batch, self.precision, phase, seq_len, self.kv_precision), {"cached_tokens": cached} if cached else {}
 
-    def _sum(self, timed: tuple[Timed, ...], traffic: Any) -> Timing:
-        def over(part: str) -> Any:
-            return sum(one.operator.count * getattr(one, part) for one in timed)
-
+    def _sum(self, timed: tuple[Timed, ...]) -> Timing:
+        traffic = compute = memory = overhead = network = total = 0
+        for row, time, computing, moving, starting, sending in timed:
+            runs = row.count
+            traffic = traffic + runs * row.traffic
+            compute, memory = compute + runs * computing, memory + runs * moving
+            overhead, network = overhead + runs * starting, network + runs * sending
+            total = total + runs * time
         tax = self.hardware.plain.dispatch_tax or 0.0
-        total = sum(one.total for one in timed) + tax
-        return Timing(traffic, over("compute"), over("memory"), over("overhead") + tax, total, over("network"), timed)
+        return Timing(traffic, compute, memory, overhead + tax, total + tax, network, timed)
 
     def fields(self) -> dict[str, Any]:
         """What a result says of the device and of the fidelity."""
-        about = {"fidelity": self.fidelity, "calibration": None, "tensor_parallel": self.tensor_parallel}
         if self.fidelity == "roofline":
-            return self.machine.fields() | about
+            level = {"fidelity": self.fidelity, "calibration": None, "tensor_parallel": 1}
+            return self.machine.fields() | level
         kernels = self.kernels
-        return about | {
+        return {
+            "fidelity": self.fidelity,
+            "tensor_parallel": self.tensor_parallel,
             "hardware": self.hardware.name,
             "compute_precision": kernels.compute_precision,
             "efficiency": kernels.products.efficiency,

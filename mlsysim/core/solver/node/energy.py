@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from mlsysim.hardware.types import HardwareNode
@@ -24,6 +25,12 @@ class PowerCurve(Sourced):
     idle: Fraction
     memory: Fraction
     compute: Fraction
+
+    @cached_property
+    def cited(self) -> str:
+        """What an answer says of the curve."""
+        keys = dict.fromkeys(self.figures[state].source for state in ("idle", "memory", "compute"))
+        return f"power curve measured on A100 and H100 [{', '.join(keys)}]"
 
 
 POWER_CURVES: Registry[PowerCurve] = Registry("power curve", PowerCurve.from_record, "mlsysim.core", "power")
@@ -56,5 +63,4 @@ def energy_of(hardware: HardwareNode, total: Any, compute: Any, memory: Any) -> 
         return Energy(energy_bound.plain(tdp, total), "at most: thermal design power times time")
     curve = POWER_CURVES["datacentre_gpu"]
     drawn = energy_drawn.plain(tdp, total, compute, memory, curve.idle, curve.compute, curve.memory)
-    keys = dict.fromkeys(curve.figures[state].source for state in ("idle", "memory", "compute"))
-    return Energy(drawn, f"power curve measured on A100 and H100 [{', '.join(keys)}]")
+    return Energy(drawn, curve.cited)

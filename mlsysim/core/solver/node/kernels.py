@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from math import inf
 from typing import Any, NamedTuple
 
@@ -14,10 +13,11 @@ from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.operators import Operator
 from mlsysim.physics import collectives, roofline
 from mlsysim.physics.elementwise import minimum, where
-from mlsysim.physics.equation import part
+from mlsysim.physics.equation import kept, part, recording
 from mlsysim.physics.memory import flash_memory_time
 from mlsysim.physics.operators import attention_efficiency, operator_time
 from mlsysim.physics.precision import ELEMENT_SIZE
+from mlsysim.records import once
 
 CALIBRATIONS: dict[str, str] = {
     "none": "speed of light: the dense peak, the whole bandwidth, no floor",
@@ -70,6 +70,28 @@ class Timed(NamedTuple):
         return "Compute" if self.compute >= self.memory else "Memory"
 
 
+@once
+def _reached(hardware: HardwareNode, level: str, kind: str, precision: str, key: str) -> tuple[Rates, str | None]:
+    """What a kind of kernel reaches at a level of calibration, and what a reader must know of it."""
+    peaks, note = hardware.plain.peaks, None
+    peak = peaks[precision]
+    if level == "none":
+        return Rates(peak), None
+    kernels = hardware.kernels if level == "fitted" else None
+    if kernels:
+        fits = getattr(kernels, kind)
+        like = next((other for other in (key, *fits) if other in fits and peaks.get(other) == peaks.get(key)), None)
+        if like:
+            if key != like and {key, like} != {"bf16", "fp16"}:
+                note = f"kernels in {key} were not timed: those in {like}, of the same peak, stand in"
+            fit = fits[like]
+            reached = fit.efficiency or 1.0, fit.memory_efficiency or 1.0, fit.floor, fit.half_length or 0.0
+            return Rates(peak, *reached), note
+        what = kind.replace("_", " ").replace("gemm", "matrix product")
+        note = f"no {what} kernels in {key} were timed on this device: universal constants stand in"
+    return Rates(peak, universal("efficiency"), universal("memory_efficiency"), universal("kernel_floor")), note
+
+
 @dataclass(frozen=True, eq=False)
 class Calibration:
     """What each kind of kernel reaches on a device with operands of one precision.
@@ -101,23 +123,10 @@ class Calibration:
 
     def _rates(self, kind: str, precision: str, key: str | None = None) -> Rates:
         """The constants of a kind of kernel that computes in one format; `key` is that of the cache for decoding."""
-        peaks = self.hardware.plain.peaks
-        peak = peaks[precision]
-        if self.level == "none":
-            return Rates(peak)
-        kernels = self.hardware.kernels if self.level == "fitted" else None
-        if kernels:
-            fits, key = getattr(kernels, kind), key or precision
-            like = next((other for other in (key, *fits) if other in fits and peaks.get(other) == peaks.get(key)), None)
-            if like:
-                if key != like and {key, like} != {"bf16", "fp16"}:
-                    self.notes.append(f"kernels in {key} were not timed: those in {like}, of the same peak, stand in")
-                fit = fits[like]
-                reached = fit.efficiency or 1.0, fit.memory_efficiency or 1.0, fit.floor, fit.half_length or 0.0
-                return Rates(peak, *reached)
-            what = kind.replace("_", " ").replace("gemm", "matrix product")
-            self.notes.append(f"no {what} kernels in {key} were timed on this device: universal constants stand in")
-        return Rates(peak, universal("efficiency"), universal("memory_efficiency"), universal("kernel_floor"))
+        rates, note = _reached(self.hardware, self.level, kind, precision, key or precision)
+        if note:
+            self.notes.append(note)
+        return rates
 
     @property
     def source(self) -> str:
@@ -127,34 +136,39 @@ class Calibration:
         kernels = self.hardware.kernels if self.level == "fitted" else None
         return f"kernels timed on {kernels.name} [{kernels.source}]" if kernels else "universal constants"
 
-    @cached_property
+    @kept
     def compute_precision(self) -> str:
         """Format of the products."""
         return self.hardware.compute_format(self.precision)
 
-    @cached_property
+    @kept
     def _wide(self) -> str:
         """Format of what is no product with weights: at least 16 bits."""
         return self.compute_precision if ELEMENT_SIZE[self.precision] >= 2 else self.hardware.compute_format("fp16")
 
-    @cached_property
+    @kept
     def products(self) -> Rates:
         """Products with weights."""
         rates = self._rates("gemm", self.compute_precision)
         return rates if self.efficiency is None else rates._replace(efficiency=self.efficiency)
 
-    @cached_property
+    @kept
+    def narrowing(self) -> Rates:
+        """Passes that narrow activations, fused into the kernels beside them."""
+        return self.products._replace(floor=0.0)
+
+    @kept
     def elementwise(self) -> Rates:
         """Norms, activation functions, lookups."""
         return self._rates("gemm", self._wide)
 
-    @cached_property
+    @kept
     def prefill_attention(self) -> Rates:
         """Attention of many queries."""
         rates = self._rates("prefill_attention", self._wide)
         return rates._replace(memory_efficiency=self.elementwise.memory_efficiency)
 
-    @cached_property
+    @kept
     def decode_attention(self) -> Rates:
         """Attention of one query a sequence."""
         rates = self._rates("decode_attention", self._wide, self.kv_precision)
@@ -175,8 +189,11 @@ class Calibration:
 
     def time(self, row: Operator) -> Timed:
         """Return an operator with its time and what limits it."""
+        timed = self._collective if row.group > 1 else self._kernel
+        if not recording():
+            return timed(row)
         with part(row.name[0].upper() + row.name[1:]):
-            return self._collective(row) if row.group > 1 else self._kernel(row)
+            return timed(row)
 
     def _collective(self, row: Operator) -> Timed:
         equation = collectives.all_reduce_time if row.kind == "all_reduce" else collectives.all_gather_time
@@ -191,27 +208,22 @@ class Calibration:
         return Timed(row, time, 0.0, 0.0, setup, time - setup)
 
     def _kernel(self, row: Operator) -> Timed:
-        rates = self._of(row)
-        efficiency, plain = rates.efficiency, self.hardware.plain
-        if rates.half_length:
-            efficiency = attention_efficiency.plain(efficiency, row.n, rates.half_length)
+        peak, efficiency, memory_efficiency, floor, half_length = self._of(row)
+        flops, traffic, plain = row.flops, row.traffic, self.hardware.plain
+        if half_length:
+            efficiency = attention_efficiency.plain(efficiency, row.n, half_length)
         if plain.flash_capacity is not None:
-            compute = roofline.compute_time.plain(row.flops, rates.peak, efficiency)
+            compute = roofline.compute_time.plain(flops, peak, efficiency)
             working = row.inputs + row.outputs + row.kv
-            memory = flash_memory_time.plain(
-                row.weights,
-                plain.flash_bandwidth * rates.memory_efficiency,
-                working,
-                plain.sram_bandwidth * rates.memory_efficiency,
-            )
-            time = roofline.roofline_time.plain(compute, memory, rates.floor)
+            bandwidths = plain.flash_bandwidth * memory_efficiency, plain.sram_bandwidth * memory_efficiency
+            memory = flash_memory_time.plain(row.weights, bandwidths[0], working, bandwidths[1])
+            time = roofline.roofline_time.plain(compute, memory, floor)
         else:
             bandwidth = plain.bandwidth or inf
-            reached = rates.peak, bandwidth, efficiency, rates.memory_efficiency
-            time = operator_time.plain(row.flops, row.traffic, *reached, rates.floor)
-            compute = row.flops / (efficiency * rates.peak)
-            memory = row.traffic / (rates.memory_efficiency * bandwidth)
-        return Timed(row, time, compute, memory, rates.floor)
+            time = operator_time.plain(flops, traffic, peak, bandwidth, efficiency, memory_efficiency, floor)
+            compute = flops / (efficiency * peak)
+            memory = traffic / (memory_efficiency * bandwidth)
+        return Timed(row, time, compute, memory, floor)
 
     def _of(self, row: Operator) -> Rates:
         """The constants of an operator's kind."""
@@ -219,4 +231,4 @@ class Calibration:
             return self.products
         if row.kind == "attention":
             return self.decode_attention if row.phase == "decode" else self.prefill_attention
-        return self.products._replace(floor=0.0) if row.kind == "quantize" else self.elementwise
+        return self.narrowing if row.kind == "quantize" else self.elementwise

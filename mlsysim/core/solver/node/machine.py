@@ -12,6 +12,7 @@ from mlsysim.models.types import Demand
 from mlsysim.physics import memory as memory_physics
 from mlsysim.physics import roofline
 from mlsysim.physics.elementwise import longest
+from mlsysim.records import once
 
 
 class Machine(NamedTuple):
@@ -26,22 +27,10 @@ class Machine(NamedTuple):
 
     @classmethod
     def of(cls, hardware: HardwareNode, precision: str, efficiency: float | None) -> Machine:
+        if efficiency is None:
+            return _measured(hardware, precision)
         computed = hardware.compute_format(precision)
-        peak = hardware.plain.peaks[computed]
-        if efficiency is not None:
-            return cls(hardware, computed, peak, fraction("efficiency", efficiency), "given")
-        fits = hardware.kernels.gemm if hardware.kernels else {}
-        reached = hardware.efficiency | {fmt: fit.efficiency for fmt, fit in fits.items()}
-        measured = {fmt: at for fmt, at in reached.items() if hardware.plain.peaks.get(fmt) == peak}
-        if not measured:
-            figure = UNIVERSAL["efficiency"]
-            return cls(hardware, computed, peak, figure.value, f"universal constant [{figure.source}]", measured=False)
-        fmt = computed if computed in measured else next(iter(measured))
-        figure = hardware.figures.get(f"efficiency.{fmt}")
-        key = hardware.kernels.source if fmt in fits else figure and figure.source
-        source = f"matrix products timed on this device [{key}]" if key else "the record of this device"
-        like = "" if fmt == computed else f", in {fmt}, which has the same peak"
-        return cls(hardware, computed, peak, measured[fmt], source + like)
+        return cls(hardware, computed, hardware.plain.peaks[computed], fraction("efficiency", efficiency), "given")
 
     def fields(self) -> dict[str, Any]:
         """What a result says of the device."""
@@ -51,6 +40,25 @@ class Machine(NamedTuple):
             "efficiency": self.efficiency,
             "efficiency_source": self.efficiency_source,
         }
+
+
+@once
+def _measured(hardware: HardwareNode, precision: str) -> Machine:
+    """A device that reaches the part of its peak that was measured on it, or on others."""
+    computed = hardware.compute_format(precision)
+    peak = hardware.plain.peaks[computed]
+    fits = hardware.kernels.gemm if hardware.kernels else {}
+    reached = hardware.efficiency | {fmt: fit.efficiency for fmt, fit in fits.items()}
+    measured = {fmt: at for fmt, at in reached.items() if hardware.plain.peaks.get(fmt) == peak}
+    if not measured:
+        figure = UNIVERSAL["efficiency"]
+        return Machine(hardware, computed, peak, figure.value, f"universal constant [{figure.source}]", measured=False)
+    fmt = computed if computed in measured else next(iter(measured))
+    figure = hardware.figures.get(f"efficiency.{fmt}")
+    key = hardware.kernels.source if fmt in fits else figure and figure.source
+    source = f"matrix products timed on this device [{key}]" if key else "the record of this device"
+    like = "" if fmt == computed else f", in {fmt}, which has the same peak"
+    return Machine(hardware, computed, peak, measured[fmt], source + like)
 
 
 class Timing(NamedTuple):
@@ -69,12 +77,14 @@ class Timing(NamedTuple):
         """What takes the time: of the kernels, what limits those that together take longest."""
         shares = {"Compute": self.compute, "Memory": self.memory, "Overhead": self.overhead}
         if self.operators:
-            shares = {"Compute": 0.0, "Memory": 0.0, "Overhead": self.overhead, "Network": self.network}
-            for one in self.operators:
-                if one.operator.group == 1:
-                    computes, worked = one.compute >= one.memory, one.operator.count * (one.time - one.overhead)
-                    shares["Compute"] = shares["Compute"] + computes * worked
-                    shares["Memory"] = shares["Memory"] + (1 - computes) * worked
+            limited_by_compute = limited_by_memory = 0.0
+            for row, time, compute, memory, overhead, _ in self.operators:
+                if row.group == 1:
+                    computes, worked = compute >= memory, row.count * (time - overhead)
+                    limited_by_compute = limited_by_compute + computes * worked
+                    limited_by_memory = limited_by_memory + (1 - computes) * worked
+            shares = {"Compute": limited_by_compute, "Memory": limited_by_memory}
+            shares |= {"Overhead": self.overhead, "Network": self.network}
         return longest(shares)
 
 

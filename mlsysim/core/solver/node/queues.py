@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mlsysim.errors import InputError, InputTypeError, shown
 from mlsysim.physics import queueing, service_time
-from mlsysim.physics.equation import part, record
+from mlsysim.physics.equation import part, unrecorded
 from mlsysim.units import amount, pretty
 
 LARGEST_LOAD = 1e9
@@ -130,7 +130,7 @@ class Traffic(NamedTuple):
 
     def replicas_for(self, target: float, allowed: float, slots: int = 1) -> int | None:
         """Return the fewest replicas at which at most `allowed` of the requests outlast `target`; None if none do."""
-        with record():
+        with unrecorded():
             if self.service.late(target, 0.0, self.service.mean) >= allowed:
                 return None
             low, more = self.stable_replicas(slots) - 1, 1

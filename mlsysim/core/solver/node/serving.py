@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlsysim.core.result import Field, Result
+from mlsysim.core.result import Field, Later, Result
 from mlsysim.core.solver.base import Solver, check_hardware, check_model
 from mlsysim.core.solver.capacity import Account, what_fits
 from mlsysim.core.solver.node.clock import Clock, notes_on
@@ -176,8 +176,8 @@ class ServingModel(Solver):
             kept = demand.weights / stages + extra[0], demand.kv_cache / stages + extra[1]
             return Account.of(clock.hardware.plain, *kept, live)
 
-        draft = Draft.of(draft_model, draft_tokens, acceptance, decode_hardware or hardware, clock_on(hardware))
         reader = clock_on(hardware)
+        draft = Draft.of(draft_model, draft_tokens, acceptance, decode_hardware or hardware, reader)
         writer = reader if decode_hardware is None else clock_on(check_hardware(decode_hardware))
         with part("Prefill"):
             first = prompts(reader, 1)
@@ -194,37 +194,39 @@ class ServingModel(Solver):
         fits = account.fits and (writer is reader or memory(reader, 1).fits)
         alone = first.total + hops
         served = _served(writer, alone if writer is reader else 0.0, itl, batch, answer, alone)
-        demand = writer.demand(batch, "decode", context)
-        return ServingResult(
-            model=model.name,
-            ttft=first.total + hops,
-            ttft_batch=last.total + hops,
-            itl=itl,
+
+        def memory_at(requests: int, element: str) -> Account:
+            return memory(clock_on(writer.hardware, element), requests)
+
+        def notes() -> tuple[str, ...]:
+            demand = writer.demand(batch, "decode", context)
+            return notes_on(model, writer, precision, demand, step.traffic, account, fits)
+
+        values = {
+            "model": model.name,
+            "ttft": first.total + hops,
+            "ttft_batch": last.total + hops,
+            "itl": itl,
+            "throughput": roofline.throughput.plain(batch, served["tpot"] or itl),
+            "prefill_bottleneck": first.bottleneck,
+            "decode_bottleneck": step.bottleneck,
+            "accepted_tokens": accepted,
+            "kv_transfer_time": sent,
+            "total_memory_required": account.total,
+            "memory_utilization": account.total / account.capacity,
+            "batch_size": batch,
+            "seq_len": seq_len,
+            "output_tokens": output_tokens,
+            "pipeline_parallel": stages,
+            "precision": precision,
+            "notes": Later(notes),
+            "would_fit": () if fits else Later(what_fits, memory_at, writer.hardware.plain, batch, precision),
             **served,
-            throughput=roofline.throughput.plain(batch, served["tpot"] or itl),
-            prefill_bottleneck=first.bottleneck,
-            decode_bottleneck=step.bottleneck,
-            accepted_tokens=accepted,
-            kv_transfer_time=sent,
-            total_memory_required=account.total,
-            **account.fields() | {"feasible": fits},
-            memory_utilization=account.total / account.capacity,
-            batch_size=batch,
-            seq_len=seq_len,
-            output_tokens=output_tokens,
-            pipeline_parallel=stages,
-            precision=precision,
+            **account.fields(),
             **reader.fields(),
-            notes=notes_on(model, writer, precision, demand, step.traffic, account, fits),
-            would_fit=()
-            if fits
-            else what_fits(
-                lambda requests, element: memory(clock_on(writer.hardware, element), requests),
-                writer.hardware.plain,
-                batch,
-                precision,
-            ),
-        )
+            "feasible": fits,
+        }
+        return ServingResult.of(values)
 
 
 def _stages(model: Workload, degree: int) -> int:

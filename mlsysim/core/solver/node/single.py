@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlsysim.core.result import Field, Result
+from mlsysim.core.result import Field, Later, Result
 from mlsysim.core.solver.base import Solver, check_hardware, check_model
 from mlsysim.core.solver.capacity import Account, what_fits
 from mlsysim.core.solver.node.clock import Clock, notes_on
@@ -118,11 +118,12 @@ class Breakdown:
         return html_table(self.HEADERS, self.rows(), "<>>>><")
 
 
-def _record(timed: Timed) -> dict[str, Any]:
-    row = timed.operator
-    about = {name: getattr(row, name) for name in ("name", "kind", "count", "m", "n", "k", "flops", "traffic")}
-    times = {name: getattr(timed, name) for name in ("time", "overhead", "total", "limit")}
-    return about | times
+def _records(operators: tuple[Timed, ...]) -> tuple[dict[str, Any], ...]:
+    about, times = ("name", "kind", "count", "m", "n", "k", "flops", "traffic"), ("time", "overhead", "total", "limit")
+    return tuple(
+        {name: getattr(one.operator, name) for name in about} | {name: getattr(one, name) for name in times}
+        for one in operators
+    )
 
 
 FIGURES = (
@@ -246,16 +247,17 @@ class SingleNodeModel(Solver):
             return account_of(other, other.demand(batch, phase, seq_len))
 
         held = figures["feasible"]
-        return PerformanceProfile(
-            **figures,
-            model=model.name,
-            phase=phase or model.phases[0],
-            precision=precision,
-            **clock.fields(),
-            operators=tuple(map(_record, timing.operators)),
-            notes=notes_on(model, clock, precision, demand, timing.traffic, account, held),
-            would_fit=() if held else what_fits(account_at, hardware.plain, demand.samples, precision),
-        )
+        about = {
+            "model": model.name,
+            "phase": phase or model.phases[0],
+            "precision": precision,
+            "operators": Later(_records, timing.operators),
+            "notes": Later(notes_on, model, clock, precision, demand, timing.traffic, account, held),
+            "would_fit": () if held else Later(what_fits, account_at, hardware.plain, demand.samples, precision),
+        }
+        figures |= clock.fields()
+        figures |= about
+        return PerformanceProfile.of(figures)
 
     arrays = ("batch_size", "seq_len")
 
@@ -307,7 +309,8 @@ def profile_of(clock: Clock, demand: Demand, timing: Timing, account: Account, o
     moved, bandwidth = timing.traffic * group, hardware.plain.bandwidth
     energy = energy_of(hardware, total, timing.compute, timing.memory)
     limit = where(held & (timing.total >= offloading), timing.bottleneck, "Capacity")
-    return account.fields() | {
+    return {
+        **account.fields(),
         "latency": total,
         "latency_compute": timing.compute,
         "latency_memory": timing.memory,

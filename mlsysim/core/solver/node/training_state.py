@@ -12,7 +12,7 @@ from mlsysim.errors import InputError, positive_integer, shown
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.types import Workload
 from mlsysim.physics import training_memory
-from mlsysim.physics.equation import part, record
+from mlsysim.physics.equation import part, unrecorded
 from mlsysim.physics.precision import ELEMENT_SIZE
 from mlsysim.units import pretty
 
@@ -123,7 +123,7 @@ def what_trains(model: Workload, hardware: HardwareNode, asked: Settings) -> Ite
         return other.state(model, other.work(model)).total
 
     capacity = hardware.plain.capacity
-    with record():
+    with unrecorded():
         if total(batch_size=1) <= capacity:
             low, high = 1, asked.batch_size
             while high - low > 1:
