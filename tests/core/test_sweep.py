@@ -20,11 +20,11 @@ from mlsysim import (
     sweep,
 )
 from mlsysim.core.columns import columns_of
-from mlsysim.core.solver.node.single import FIGURES
 from mlsysim.core.space import Space
 from mlsysim.core.sweep import Sweep, front
 from mlsysim.errors import InputError, InputTypeError, UnknownName
 
+FIGURES = SingleNodeModel.varying
 DEVICES = [Hardware.H100, Hardware.A100, Hardware.nRF52840, Hardware.Coral]
 GRID = Engine.sweep(
     [Models.Llama3_8B, Models.Mixtral_8x7B],

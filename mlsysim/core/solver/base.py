@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import partial, wraps
 from typing import Any, ClassVar
 
 from mlsysim.core.result import Result
 from mlsysim.core.walls import Wall, walls_for_solver
-from mlsysim.errors import InputTypeError, shown
+from mlsysim.errors import InputTypeError, positive_integer, shown, whole_numbers
 from mlsysim.hardware.registry import Hardware
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.registry import Models
 from mlsysim.models.types import Workload
+
+_arrays_allowed: ContextVar[bool] = ContextVar("arrays_allowed", default=False)
+
+
+def counted(name: str, value: Any) -> Any:
+    """Return `value` if it is a whole number of at least 1; within `Solver.figures` also an array of such numbers.
+
+    Raises
+    ------
+    InputTypeError, InputError
+        As `positive_integer` does.
+    """
+    if type(value) is int or not _arrays_allowed.get():
+        return positive_integer(name, value)
+    checked = whole_numbers(name, value)
+    return checked if isinstance(checked, int) else value
 
 
 def _asking(solve: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,18 +46,39 @@ def _asking(solve: Callable[..., Any]) -> Callable[..., Any]:
 class Solver:
     """A question with typed inputs, answered by `solve` with a frozen `Result`.
 
-    A solver whose formulas take arrays says so: `arrays` names the inputs that may be arrays, and `figures` takes the
-    inputs of `solve` and returns the plain figures that vary, by the names of the result's fields.
+    A solver whose formulas take arrays says so: `arrays` names the inputs that may be arrays in `figures`, and
+    `varying` the fields of the result that vary with them.
     """
 
     solve: Callable[..., Any]
-    figures: Callable[..., dict[str, Any]]
     arrays: ClassVar[tuple[str, ...]] = ()
+    varying: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "solve" in vars(cls):
             cls.solve = _asking(cls.solve)
+
+    def figures(self, **inputs: Any) -> dict[str, Any]:
+        """Return the fields that vary as plain numbers; inputs are those of `solve`, of which `arrays` may be arrays.
+
+        Arrays broadcast; names come as `Labels`. Errors are those of `solve`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mlsysim import Hardware, Models, SingleNodeModel
+        >>> solver, batches = SingleNodeModel(), np.array([1, 64])
+        >>> found = solver.figures(model=Models.ResNet50, hardware=Hardware.A100, batch_size=batches)
+        >>> found["bottleneck"].text().tolist()
+        ['Memory', 'Compute']
+        """
+        token = _arrays_allowed.set(True)
+        try:
+            plain = type(self).solve.__wrapped__(self, **inputs).plain
+        finally:
+            _arrays_allowed.reset(token)
+        return {name: plain[name] for name in self.varying}
 
     @property
     def walls(self) -> tuple[Wall, ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from mlsysim.core.result import Later
 from mlsysim.hardware.types import PlainHardware
 from mlsysim.physics.equation import unrecorded
 from mlsysim.physics.memory import footprint
@@ -68,6 +69,11 @@ def what_fits(
                 f"{ceil(needed.total / needed.capacity)} such devices, if the model is split evenly over them"
             )
         return tuple(options)
+
+
+def what_fits_later(held: Any, *asked: Any) -> Any:
+    """Return what would fit, looked for when it is read; nothing where a pass fits, or for an array of passes."""
+    return Later(what_fits, *asked) if held is False else ()
 
 
 def _narrower(precision: str, peaks: Container[str]) -> list[str]:

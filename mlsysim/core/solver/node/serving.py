@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mlsysim.core.result import Field, Later, Result
-from mlsysim.core.solver.base import Solver, check_hardware, check_model
-from mlsysim.core.solver.capacity import Account, what_fits
+from mlsysim.core.solver.base import Solver, check_hardware, check_model, counted
+from mlsysim.core.solver.capacity import Account, what_fits_later
 from mlsysim.core.solver.node.clock import Clock, notes_on
 from mlsysim.core.solver.node.machine import Timing
 from mlsysim.core.solver.node.speculation import Draft
@@ -17,6 +17,7 @@ from mlsysim.models.types import Workload
 from mlsysim.physics import roofline
 from mlsysim.physics import serving as physics
 from mlsysim.physics.collectives import transfer_time
+from mlsysim.physics.elementwise import maximum, minimum, some, where
 from mlsysim.physics.equation import part
 from mlsysim.physics.precision import element_size
 from mlsysim.units import amount
@@ -80,6 +81,27 @@ class ServingModel(Solver):
     >>> served.feasible, served.tpot > served.itl
     (True, True)
     """
+
+    arrays = ("batch_size",)
+    varying = (
+        "ttft",
+        "ttft_batch",
+        "ttft_loaded",
+        "itl",
+        "tpot",
+        "host_overhead",
+        "interference",
+        "request_latency",
+        "throughput",
+        "prefill_bottleneck",
+        "decode_bottleneck",
+        "feasible",
+        "total_memory_required",
+        "weights_size",
+        "kv_cache_size",
+        "activations_size",
+        "memory_utilization",
+    )
 
     def solve(
         self,
@@ -156,7 +178,7 @@ class ServingModel(Solver):
             raise InputError(
                 f"model must be a decoder, with prefill and decode; {model.name} has only: {', '.join(model.phases)}"
             )
-        seq_len, batch = positive_integer("seq_len", seq_len), positive_integer("batch_size", batch_size)
+        seq_len, batch = positive_integer("seq_len", seq_len), counted("batch_size", batch_size)
         answer = 0 if output_tokens is None else positive_integer("output_tokens", output_tokens)
         chunk, stages = positive_integer("prefill_chunk", prefill_chunk), _stages(model, pipeline_parallel)
         if cached_tokens and positive_integer("cached_tokens", cached_tokens) >= seq_len:
@@ -171,7 +193,7 @@ class ServingModel(Solver):
 
         def memory(clock: Clock, requests: int) -> Account:
             demand = clock.demand(requests, "decode", seq_len + answer)
-            live = max(demand.live, clock.demand(1, "prefill", min(chunk, seq_len)).live)
+            live = maximum(demand.live, clock.demand(1, "prefill", min(chunk, seq_len)).live)
             extra = draft.memory(requests, seq_len + answer) if draft else (0.0, 0.0)
             kept = demand.weights / stages + extra[0], demand.kv_cache / stages + extra[1]
             return Account.of(clock.hardware.plain, *kept, live)
@@ -182,7 +204,7 @@ class ServingModel(Solver):
         with part("Prefill"):
             first = prompts(reader, 1)
         with part("Prefill of all"):
-            last = first if batch == 1 else prompts(reader, batch)
+            last = first if isinstance(batch, int) and batch == 1 else prompts(reader, batch)
         with part("Decode"):
             step = writer.time(group, "decode", context)
         itl, accepted = (draft.step(writer, group, context)) if draft else (step.total, None)
@@ -191,7 +213,7 @@ class ServingModel(Solver):
             hops = _hops(reader, seq_len - cached_tokens, stages)
         sent = _sent(writer, decode_hardware, transfer_bandwidth, seq_len)
         account = memory(writer, batch)
-        fits = account.fits and (writer is reader or memory(reader, 1).fits)
+        fits = account.fits & (writer is reader or memory(reader, 1).fits)
         alone = first.total + hops
         served = _served(writer, alone if writer is reader else 0.0, itl, batch, answer, alone)
 
@@ -207,7 +229,7 @@ class ServingModel(Solver):
             "ttft": first.total + hops,
             "ttft_batch": last.total + hops,
             "itl": itl,
-            "throughput": roofline.throughput.plain(batch, served["tpot"] or itl),
+            "throughput": roofline.throughput.plain(batch, itl if served["tpot"] is None else served["tpot"]),
             "prefill_bottleneck": first.bottleneck,
             "decode_bottleneck": step.bottleneck,
             "accepted_tokens": accepted,
@@ -220,7 +242,7 @@ class ServingModel(Solver):
             "pipeline_parallel": stages,
             "precision": precision,
             "notes": Later(notes),
-            "would_fit": () if fits else Later(what_fits, memory_at, writer.hardware.plain, batch, precision),
+            "would_fit": what_fits_later(fits, memory_at, writer.hardware.plain, batch, precision),
             **served,
             **account.fields(),
             **reader.fields(),
@@ -250,20 +272,21 @@ def _hops(clock: Clock, tokens: int, stages: int) -> float:
     return (stages - 1) * transfer_time.plain(message, float(link.bandwidth.m_as("byte/s")), 0.0)
 
 
-def _prefill(clock: Clock, number: int, seq_len: int, chunk: int, cached: int) -> Timing:
+def _prefill(clock: Clock, number: Any, seq_len: int, chunk: int, cached: int) -> Timing:
     """The passes that read some prompts: several in a pass, or each in several, none over `chunk` tokens."""
     new = seq_len - cached
-    if number * new <= chunk or new <= chunk:
-        together = min(number, max(1, chunk // new))
-        full, rest = divmod(number, together)
-        passes = [(full, together, seq_len, cached)] + ([(1, rest, seq_len, cached)] if rest else [])
-    else:
+    if new > chunk:
         starts = range(cached, seq_len, chunk)
-        passes = [(number, 1, min(start + chunk, seq_len), start) for start in starts]
-    times = [(runs, clock.time(prompts, "prefill", until, start)) for runs, prompts, until, start in passes]
-    if len(times) == 1 and times[0][0] == 1:
-        return times[0][1]
-    longest = max((time for _, time in times), key=lambda time: time.total)
+        times = [(number, clock.time(1, "prefill", min(start + chunk, seq_len), start)) for start in starts]
+    else:
+        together = minimum(number, chunk // new)
+        full, rest = number // together, number % together
+        times = [(full, clock.time(together, "prefill", seq_len, cached))]
+        if isinstance(number, int) and full == 1 and not rest:
+            return times[0][1]
+        if some(rest > 0):
+            times.append((where(rest > 0, 1, 0), clock.time(maximum(rest, 1), "prefill", seq_len, cached)))
+    longest = times[0][1] if new <= chunk else max((time for _, time in times), key=lambda time: time.total)
     return longest._replace(total=sum(runs * time.total for runs, time in times))
 
 

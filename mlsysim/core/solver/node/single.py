@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mlsysim.core.result import Field, Later, Result
-from mlsysim.core.solver.base import Solver, check_hardware, check_model
-from mlsysim.core.solver.capacity import Account, what_fits
+from mlsysim.core.solver.base import Solver, check_hardware, check_model, counted
+from mlsysim.core.solver.capacity import Account, what_fits_later
 from mlsysim.core.solver.node.clock import Clock, notes_on
 from mlsysim.core.solver.node.energy import energy_of
 from mlsysim.core.solver.node.kernels import Timed
 from mlsysim.core.solver.node.machine import Timing
-from mlsysim.errors import InputError, boolean, positive_integer
+from mlsysim.errors import InputError, boolean
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.types import Demand, Workload
 from mlsysim.physics import memory, roofline
@@ -126,27 +126,6 @@ def _records(operators: tuple[Timed, ...]) -> tuple[dict[str, Any], ...]:
     )
 
 
-FIGURES = (
-    "latency",
-    "latency_compute",
-    "latency_memory",
-    "latency_overhead",
-    "throughput",
-    "bottleneck",
-    "feasible",
-    "memory_footprint",
-    "weights_size",
-    "kv_cache_size",
-    "activations_size",
-    "flops",
-    "traffic",
-    "arithmetic_intensity",
-    "mfu",
-    "energy",
-)
-"""The figures of a profile that vary with the batch and the length."""
-
-
 class SingleNodeModel(Solver):
     """Walls 1 and 2: a forward pass on one device, as one point on its roofline or kernel by kernel.
 
@@ -171,6 +150,26 @@ class SingleNodeModel(Solver):
     datasheet 6.58 ms
     fitted    6.36 ms
     """
+
+    arrays = ("batch_size", "seq_len")
+    varying = (
+        "latency",
+        "latency_compute",
+        "latency_memory",
+        "latency_overhead",
+        "throughput",
+        "bottleneck",
+        "feasible",
+        "memory_footprint",
+        "weights_size",
+        "kv_cache_size",
+        "activations_size",
+        "flops",
+        "traffic",
+        "arithmetic_intensity",
+        "mfu",
+        "energy",
+    )
 
     def solve(
         self,
@@ -233,9 +232,9 @@ class SingleNodeModel(Solver):
             For an argument of the wrong kind or an impossible value; the message names it and what is allowed.
         """
         check_model(model), check_hardware(hardware)
-        positive_integer("batch_size", batch_size)
+        counted("batch_size", batch_size)
         if seq_len is not None:
-            positive_integer("seq_len", seq_len)
+            counted("seq_len", seq_len)
         clock = Clock(model, hardware, precision, kv_precision, efficiency, fidelity, calibration, tensor_parallel)
         demand = clock.demand(batch_size, phase, seq_len)
         timing = clock.time(batch_size, phase, seq_len, demand=demand)
@@ -253,47 +252,11 @@ class SingleNodeModel(Solver):
             "precision": precision,
             "operators": Later(_records, timing.operators),
             "notes": Later(notes_on, model, clock, precision, demand, timing.traffic, account, held),
-            "would_fit": () if held else Later(what_fits, account_at, hardware.plain, demand.samples, precision),
+            "would_fit": what_fits_later(held, account_at, hardware.plain, demand.samples, precision),
         }
         figures |= clock.fields()
         figures |= about
         return PerformanceProfile.of(figures)
-
-    arrays = ("batch_size", "seq_len")
-
-    def figures(
-        self,
-        model: Workload,
-        hardware: HardwareNode,
-        batch_size: Any = 1,
-        precision: str = "fp16",
-        efficiency: float | None = None,
-        *,
-        phase: str | None = None,
-        seq_len: Any = None,
-        kv_precision: str | None = None,
-        fidelity: str = "roofline",
-        calibration: str | None = None,
-        tensor_parallel: int = 1,
-        offload: bool = False,
-    ) -> dict[str, Any]:
-        """Return the figures of `FIGURES` as plain numbers; `batch_size` and `seq_len` may be arrays that broadcast.
-
-        Arguments and errors are those of `solve`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from mlsysim import Hardware, Models, SingleNodeModel
-        >>> SingleNodeModel().figures(Models.ResNet50, Hardware.A100, np.array([1, 64]))["bottleneck"].text().tolist()
-        ['Memory', 'Compute']
-        """
-        check_model(model), check_hardware(hardware)
-        clock = Clock(model, hardware, precision, kv_precision, efficiency, fidelity, calibration, tensor_parallel)
-        demand = clock.demand(batch_size, phase, seq_len)
-        timing = clock.time(batch_size, phase, seq_len, demand=demand)
-        figures = profile_of(clock, demand, timing, account_of(clock, demand), boolean("offload", offload))
-        return {name: figures[name] for name in FIGURES}
 
 
 def account_of(clock: Clock, demand: Demand) -> Account:

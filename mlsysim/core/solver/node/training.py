@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from mlsysim.core.result import Field, Result
-from mlsysim.core.solver.base import Solver, check_hardware, check_model
+from mlsysim.core.result import Field, Later, Result
+from mlsysim.core.solver.base import Solver, check_hardware, check_model, counted
 from mlsysim.core.solver.node.energy import energy_of
 from mlsysim.core.solver.node.machine import Machine
 from mlsysim.core.solver.node.optimizers import master_size, optimizer_of, stored_format
@@ -18,6 +18,7 @@ from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.layered import LayeredWorkload
 from mlsysim.models.types import Workload
 from mlsysim.physics import roofline, training
+from mlsysim.physics.elementwise import longest, some, where
 from mlsysim.physics.equation import part
 from mlsysim.physics.transformer import layer_flops
 from mlsysim.units import pretty
@@ -79,14 +80,12 @@ class Times(NamedTuple):
     total: Any
 
     @property
-    def bottleneck(self) -> str:
+    def bottleneck(self) -> Any:
         """What takes most of the time; the transfers, which overlap with the rest, only where they outlast it."""
-        if self.offload == self.total:
-            return "Capacity"
-        compute = self.compute if self.compute >= self.memory else 0.0
-        memory = self.optimizer + (self.memory if self.memory > self.compute else 0.0)
-        shares = {"Compute": compute, "Memory": memory, "Overhead": self.overhead}
-        return max(shares, key=shares.__getitem__)
+        compute = where(self.compute >= self.memory, self.compute, 0.0)
+        memory = self.optimizer + where(self.memory > self.compute, self.memory, 0.0)
+        share = longest({"Compute": compute, "Memory": memory, "Overhead": self.overhead})
+        return where(self.offload != self.total, share, "Capacity")
 
 
 def times_of(machine: Machine, flops: Any, traffic: Any, updated: Any, offload: Any) -> Times:
@@ -120,6 +119,27 @@ class TrainingModel(Solver):
     def walls(self) -> tuple[Wall, ...]:
         """The walls that training on one device meets: those of `SingleNodeModel`."""
         return wall("Compute"), wall("Memory")
+
+    arrays = ("batch_size",)
+    varying = (
+        "step_time",
+        "step_compute",
+        "step_memory",
+        "step_optimizer",
+        "throughput",
+        "token_rate",
+        "bottleneck",
+        "feasible",
+        "memory_footprint",
+        "activations_size",
+        "buffers_size",
+        "flops",
+        "hardware_flops",
+        "traffic",
+        "mfu",
+        "hfu",
+        "energy",
+    )
 
     def solve(
         self,
@@ -183,7 +203,7 @@ class TrainingModel(Solver):
             raise InputError(f"hardware must hold weights where they can be trained; {hardware.name} has them in flash")
         if not isinstance(offload, bool):
             raise InputTypeError(f"offload must be True or False; got {shown(offload)}")
-        optimizer_of(optimizer)
+        optimizer_of(optimizer), counted("batch_size", batch_size)
         asked = Settings(batch_size, seq_len, precision, optimizer, recompute, flash_attention, lora_rank, lora_targets)
         copied = bool(master_size(stored_format(precision)))
         machine = Machine.of(hardware, precision, efficiency)
@@ -197,7 +217,8 @@ class TrainingModel(Solver):
             state.gradients, state.optimizer, trained_weights, 1 if copied else 2
         )
         spilled, transfer = _spill(hardware, state) if offload else (0.0, 0.0)
-        fits = bool(state.total <= hardware.plain.capacity or (spilled and state.resident <= hardware.plain.capacity))
+        capacity = hardware.plain.capacity
+        fits = (state.total <= capacity) | ((spilled > 0) & (state.resident <= capacity))
         times = times_of(machine, executed, moved, updated, transfer)
         energy = energy_of(hardware, times.total, times.compute, times.memory + times.optimizer)
         return TrainingResult(
@@ -207,14 +228,14 @@ class TrainingModel(Solver):
             step_memory=times.memory,
             step_overhead=times.overhead,
             step_optimizer=times.optimizer,
-            step_offload=times.offload if spilled else None,
+            step_offload=times.offload if some(spilled > 0) else None,
             throughput=roofline.throughput.plain(work.samples, times.total),
             token_rate=None if work.tokens is None else roofline.throughput.plain(work.tokens, times.total),
             bottleneck=times.bottleneck,
             feasible=fits,
             **state.fields(),
-            memory_capacity=hardware.plain.capacity,
-            spilled=spilled or None,
+            memory_capacity=capacity,
+            spilled=spilled if some(spilled > 0) else None,
             flops=needed,
             hardware_flops=executed,
             traffic=times.traffic,
@@ -229,8 +250,8 @@ class TrainingModel(Solver):
             lora_rank=lora_rank,
             precision=precision,
             **machine.fields(),
-            notes=tuple(_notes(model, machine, asked, offload, spilled, fits)),
-            would_fit=() if fits else tuple(what_trains(model, hardware, asked)),
+            notes=Later(lambda: tuple(_notes(model, machine, asked, offload, spilled, fits))),
+            would_fit=Later(lambda: () if fits else tuple(what_trains(model, hardware, asked))),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from mlsysim.errors import InputError, InputTypeError, positive_integer, shown, unknown
+from mlsysim.errors import InputError, InputTypeError, positive_integer, shown, unknown, whole_numbers
 from mlsysim.models.layered import LayeredWorkload
 from mlsysim.models.stack import Stack
 from mlsysim.models.transformer import TransformerWorkload
@@ -61,7 +61,7 @@ def work_of(model: Workload, choice: Choice) -> Work:
     InputError, InputTypeError, UnknownName
         For a batch, a sequence or a recomputation that is none, or a kind of model that training is not modelled for.
     """
-    batch = positive_integer("batch_size", choice.batch_size)
+    batch = whole_numbers("batch_size", choice.batch_size)
     if not isinstance(choice.recompute, str) or choice.recompute not in RECOMPUTE:
         raise unknown("recompute", choice.recompute, RECOMPUTE)
     if not isinstance(choice.flash_attention, bool):
