@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := site
-.PHONY: site test serve benchmark fit figures clean
+.PHONY: site test serve bench fit figures clean
 
 $(VENV)/site: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("mlsysim needs Python 3.11 or later; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -34,8 +34,8 @@ test: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest
 
-benchmark: $(VENV)/site
-	$(BIN)/python -m benchmarks.side_by_side
+bench: $(VENV)/site
+	$(BIN)/python -m benchmarks.side_by_side --record
 
 fit: $(VENV)/dev
 	$(BIN)/python -m benchmarks.fit
