@@ -162,8 +162,8 @@ def attention_backward_efficiency(efficiency: Any, backward: Any, length: Any, h
 
     Notes
     -----
-    Source: figures 5 and 6 of [shah2024flashattention3]; the form is ours. Three kernels with forward passes between 370
-    and 648 TFLOP/s have the same ratio at each length.
+    Source: figures 5 and 6 of [shah2024flashattention3]; the form is ours. Three kernels whose forward passes reach 370
+    to 648 TFLOP/s have nearly the same ratio at each length.
 
     Examples
     --------

@@ -134,7 +134,7 @@ class Space:
     ends_as_layers: bool
 
     def stage_layers(self, model: TransformerWorkload, pipeline: int) -> int | None:
-        """Return the layers of a stage, None where they do not divide; without a pipeline no end takes a layer's place."""
+        """Return the layers of a stage, None where they do not divide."""
         layers = stacked_layers(model, self.ends_as_layers and pipeline > 1)
         return None if layers % pipeline else layers // pipeline
 

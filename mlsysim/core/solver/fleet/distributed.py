@@ -328,7 +328,9 @@ def job_of(
     optimizer_of(optimizer), boolean("flash_attention", flash_attention), boolean("dropout", dropout)
     boolean("fused", fused), boolean("fused_gradients", fused_gradients), boolean("prefetch", prefetch)
     if attention_kernel is not None and not flash_attention:
-        raise InputError(f"attention_kernel={attention_kernel!r} needs flash_attention=True: it keeps scores on the chip")
+        raise InputError(
+            f"attention_kernel={attention_kernel!r} needs flash_attention=True: it keeps scores on the chip"
+        )
     gradients = stored if gradient_precision is None else gradient_precision
     if gradients not in (stored, "fp32"):
         raise unknown("gradient_precision", gradients, dict.fromkeys((stored, "fp32")))
