@@ -21,6 +21,9 @@ from mlsysim.physics.roofline import memory_time
 ENDS = ("embedding", "final norm", "output head", "loss", "pooler")
 """First words of the kernels that run once, at the ends of the stack."""
 
+MASK = 1.0
+"""Bytes that a framework keeps of each element that it may drop [korthikanti2023reducing]."""
+
 
 class Passes(NamedTuple):
     """Times of one microbatch [s]: forward, the two kinds of gradients, recomputation, exchanges between devices."""
@@ -230,7 +233,7 @@ class Shard:
         layers, heads = job.model.layers, job.model.heads / self.tensor
         pairs = self.microbatch_size * job.seq_len**2 / self._cut
         moved = training.score_traffic.plain(layers, heads, pairs, job.size)
-        dropped = training.dropout_traffic.plain(layers * heads * pairs, job.size) if job.dropout else 0.0
+        dropped = training.dropout_traffic.plain(layers * heads * pairs, job.size, MASK) if job.dropout else 0.0
         return memory_time.plain(moved + dropped, job.reached), memory_time.plain(2 * moved + dropped, job.reached)
 
     def _dropout_time(self) -> float:
@@ -239,7 +242,7 @@ class Shard:
         if not job.dropout:
             return 0.0
         elements = halves * self.tokens * job.model.hidden / (self.tensor if self.sequence_parallel else 1)
-        moved = training.dropout_traffic.plain(elements, 0.0 if job.fused else job.size)
+        moved = training.dropout_traffic.plain(elements, 0.0 if job.fused else job.size, MASK)
         return memory_time.plain(moved, job.reached)
 
     @property
