@@ -153,7 +153,8 @@ class Calibration:
         if self.level == "none":
             return "the speed of light"
         kernels = self.hardware.kernels if self.level == "fitted" else None
-        return f"kernels timed on {kernels.name} [{kernels.source}]" if kernels else "universal constants"
+        timed = f"kernels timed on {kernels.name} [{kernels.source}]" if kernels else "universal constants"
+        return timed if self.attention is None else f"{timed}, {self.attention} [{self._published().source}]"
 
     @kept
     def compute_precision(self) -> str:
