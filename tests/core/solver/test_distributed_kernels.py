@@ -180,3 +180,21 @@ def test_megatron_on_a100_takes_as_long_as_published(row):
     shape = 1 + 2048 / (6 * hidden) + 51200 / (16 * layers * hidden)
     flops = 96 * batch * 2048 * layers * hidden**2 * shape
     assert flops / taken / devices / 1e12 == pytest.approx(rate, rel=0.04)
+
+
+@pytest.mark.parametrize(("context", "peak"), [(1, 83.9), (2, 84.2), (4, 84.0)])
+def test_memory_of_a_published_run(context, peak):
+    """torchtitan's table of December 2024: Llama 3.1 8B on 8 devices, 32768 tokens on each, layers computed again."""
+    split = {"cp_size": context, "zero_stage": 3, "microbatch_size": 1, "recompute": "full"}
+    software = {"fused": False, "fused_gradients": False, "gradient_precision": "fp32"}
+    asked = {"batch": 8 // context, "seq_len": 32768 * context} | split | software
+    needed = step(Models.Llama3_1_8B, **asked)["memory_footprint"]
+    assert needed / 2**30 == pytest.approx(peak, rel=0.05)
+
+
+def test_a_loss_that_no_kernel_fuses_needs_two_more_copies_of_the_logits():
+    """2048 tokens by 65536 words: 2 bytes of each logit and 8 of its gradients, more than a layer needs."""
+    apart, fused = (light(model=gpt(vocab=65536), fused=on) for on in (False, True))
+    assert apart["buffers_size"] == pytest.approx(2048 * 65536 * 10)
+    assert fused["buffers_size"] < apart["buffers_size"] / 3
+    assert apart["activations_size"] == fused["activations_size"]

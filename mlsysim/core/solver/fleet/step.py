@@ -283,6 +283,8 @@ class Step:
             buffers += layer
             layer = training_memory.checkpoint_bytes.plain(tokens, model.hidden, size, sequence)
         wide = ELEMENT_SIZE["fp32"]
+        if last and not job.fused:
+            buffers = max(buffers, training_memory.loss_bytes.plain(logits, size, wide, layout.tensor))
         end = training_memory.head_activation_bytes.plain(tokens, model.hidden, size, logits, wide, layout.tensor)
         kept = training_memory.kept_activation_bytes.plain
         if last:
