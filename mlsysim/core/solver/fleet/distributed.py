@@ -140,7 +140,7 @@ class DistributedModel(Solver):
         precision
             Format of the products: fp32, tf32, bf16, fp16, fp8.
         efficiency
-            Fraction of the peak that products reach, in (0, 1]; by default that of the timed kernels of recent libraries.
+            Fraction of the peak that products reach, in (0, 1]; by default that of timed kernels of recent libraries.
             Those of May 2023 reached 0.55 to 0.78 on an H100 [pytorch2023bmm].
         tp_size, pp_size, cp_size, ep_size
             Degrees of tensor, pipeline, context and expert parallelism; the rest of the fleet is data parallel. Ranks
