@@ -157,7 +157,8 @@ class HardwareNode(Sourced):
     efficiency
         Reachable fraction of the dense peak by precision, where it was measured and no kernels were timed.
     kernel_fits
-        The entry of `mlsysim.hardware.kernels.KERNELS` with the constants of kernels timed on this device.
+        The entry of `mlsysim.hardware.kernels.KERNELS` with the constants of kernels timed on this device, or on one
+        whose chip has another memory: they are fractions of its own peak and bandwidth.
     price
         Price of one device; the figure has its date and its kind [USD].
     embodied_carbon

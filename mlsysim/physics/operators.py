@@ -130,3 +130,45 @@ def attention_efficiency(efficiency: Any, length: Any, half_length: Any) -> Any:
     0.34
     """
     return efficiency * length / (length + half_length)
+
+
+@equation(
+    "e_b = r·e·S/(S + S_b)",
+    "dimensionless",
+    "shah2024flashattention3",
+    efficiency=share("e"),
+    backward=share("r"),
+    length=positive("S", "token"),
+    half_length=nonnegative("S_b", "token"),
+)
+def attention_backward_efficiency(efficiency: Any, backward: Any, length: Any, half_length: Any) -> Any:
+    """Return the fraction of the peak that the backward pass of attention reaches, e_b = r·e·S/(S + S_b).
+
+    Parameters
+    ----------
+    efficiency
+        e, that of the forward pass at this length, in (0, 1]; scalar or array.
+    backward
+        r, the backward pass over the forward pass for very long sequences.
+    length
+        S, tokens of a sequence [token].
+    half_length
+        S_b, tokens at which half of r is reached [token].
+
+    Returns
+    -------
+    Quantity
+        e_b [dimensionless], of the five products of the backward pass.
+
+    Notes
+    -----
+    Source: figures 5 and 6 of [shah2024flashattention3]; the form is ours. Three kernels whose forward passes reach 370
+    to 648 TFLOP/s have nearly the same ratio at each length.
+
+    Examples
+    --------
+    >>> from mlsysim import Q_
+    >>> print(attention_backward_efficiency(0.5, 0.8, Q_(200, "token"), Q_(200, "token")))
+    0.2
+    """
+    return backward * efficiency * length / (length + half_length)

@@ -217,6 +217,84 @@ def score_traffic(layers: Any, heads: Any, pairs: Any, element_size: Any) -> Any
 
 
 @equation(
+    "Q_d = (2·b + μ)·n",
+    "byte",
+    "korthikanti2023reducing",
+    elements=nonnegative("n", "dimensionless"),
+    element_size=nonnegative("b", "byte"),
+    mask_size=positive("μ", "byte"),
+)
+def dropout_traffic(elements: Any, element_size: Any, mask_size: Any) -> Any:
+    """Return what dropping elements moves, Q_d = (2·b + μ)·n: each is read and written, and its mask goes one way.
+
+    The backward pass moves as much: it reads the gradient and the mask, and writes what of the gradient is left.
+
+    Parameters
+    ----------
+    elements
+        n, elements; scalar or array.
+    element_size
+        b, bytes of one element; 0 where another kernel moves the elements anyway, and only the mask is left [byte].
+    mask_size
+        μ, bytes of the mask of one element [byte].
+
+    Returns
+    -------
+    Quantity
+        Q_d [byte].
+
+    Notes
+    -----
+    Source: [korthikanti2023reducing], section 4.1: a mask has one byte for each element.
+
+    Examples
+    --------
+    >>> from mlsysim import Q_
+    >>> print(dropout_traffic(2e9, Q_(2, "byte"), Q_(1, "byte")).to("GB"))
+    10.0 GB
+    """
+    return (2 * element_size + mask_size) * elements
+
+
+@equation(
+    "Q_a = N·(b + 2·g)",
+    "byte",
+    "narayanan2021megatron",
+    parameters=nonnegative("N", "param"),
+    new_size=positive("b", "byte"),
+    sum_size=positive("g", "byte"),
+)
+def accumulation_traffic(parameters: Any, new_size: Any, sum_size: Any) -> Any:
+    """Return what a kernel moves that adds the gradients of a microbatch to their sum, Q_a = N·(b + 2·g).
+
+    Parameters
+    ----------
+    parameters
+        N, parameters of the device; scalar or array [param].
+    new_size
+        b, bytes of a gradient of the microbatch, which is read [byte].
+    sum_size
+        g, bytes of the sum, which is read and written [byte].
+
+    Returns
+    -------
+    Quantity
+        Q_a [byte].
+
+    Notes
+    -----
+    Source: [narayanan2021megatron], section 2.2: gradients of all microbatches are summed before the optimizer's step.
+
+    Examples
+    --------
+    >>> from mlsysim import Q_
+    >>> print(accumulation_traffic(Q_(2e9, "param"), Q_(2, "byte"), Q_(4, "byte")).to("GB"))
+    20.0 GB
+    """
+    return parameters * (new_size + 2 * sum_size)
+
+
+@equation(
     "Q_opt = G + 2·O + c·W",
     "byte",
     "rajbhandari2021zeroinfinity",

@@ -311,6 +311,50 @@ def head_activation_bytes(
 
 
 @equation(
+    "U_loss = Z·(b + 2·b_z) / t",
+    "byte",
+    "pytorch2025amp",
+    logits=nonnegative("Z", "dimensionless"),
+    element_size=positive("b", "byte"),
+    logit_size=positive("b_z", "byte"),
+    tensor=count("t"),
+)
+def loss_bytes(logits: Any, element_size: Any, logit_size: Any, tensor: Any = 1) -> Any:
+    """Return what is alive beside the kept logits while a loss that no kernel fuses is differentiated.
+
+    U_loss = Z·(b + 2·b_z)/t: the output of the head, and the gradients of the likelihood and of the logarithm of the
+    softmax, in the format of the loss.
+
+    Parameters
+    ----------
+    logits
+        Z, elements that the head writes: one for each token and word.
+    element_size
+        b, bytes of one element [byte].
+    logit_size
+        b_z, bytes of a logit: 4, because the loss is computed in fp32 [byte].
+    tensor
+        t, tensor-parallel devices.
+
+    Returns
+    -------
+    Quantity
+        U_loss [byte].
+
+    Notes
+    -----
+    Source: [pytorch2025amp]: a framework casts the input of a loss to fp32.
+
+    Examples
+    --------
+    >>> from mlsysim import Q_
+    >>> print(f"{loss_bytes(32768 * 128256, Q_(2, 'byte'), Q_(4, 'byte')).to('GiB'):.1f}")
+    39.1 GiB
+    """
+    return logits * (element_size + 2 * logit_size) / tensor
+
+
+@equation(
     "A = L·m·A_layer / p + A_head",
     "byte",
     "korthikanti2023reducing",

@@ -21,9 +21,22 @@ def test_a_device_has_the_fits_of_its_own_kernels(device):
     assert device.kernels.name == device.name
 
 
-def test_only_devices_whose_kernels_were_timed_have_fits():
+SAME_CHIP = {"A100_40GB": "A100"}
+"""Devices that were not timed themselves: only their memory differs from that of one that was."""
+
+
+def test_only_chips_whose_kernels_were_timed_have_fits():
     assert set(KERNELS.names) == set(FITTED)
-    assert {device.name for device in Hardware if device.kernels} == {Hardware[name].name for name in KERNELS.names}
+    having = {*KERNELS.names, *SAME_CHIP}
+    assert {device.name for device in Hardware if device.kernels} == {Hardware[name].name for name in having}
+
+
+@pytest.mark.parametrize(("name", "timed"), SAME_CHIP.items())
+def test_a_chip_with_another_memory_has_the_same_arithmetic_and_links(name, timed):
+    one, other = Hardware[name], Hardware[timed]
+    assert one.kernel_fits == timed
+    assert one.plain.peaks == other.plain.peaks
+    assert one.interconnect.bandwidth == other.interconnect.bandwidth
 
 
 @every_device

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlsysim.physics.operators import attention_efficiency, operator_time, product_flops
+from mlsysim.physics.operators import (
+    attention_backward_efficiency,
+    attention_efficiency,
+    operator_time,
+    product_flops,
+)
 
 flops, bytes_, peaks, bandwidths = st.floats(0, 1e15), st.floats(0, 1e12), st.floats(1e9, 1e16), st.floats(1e6, 1e13)
 shares, floors = st.floats(0.01, 1), st.floats(0, 1e-3)
@@ -33,3 +38,14 @@ def test_attention_reaches_half_of_its_efficiency_at_its_half_length(efficiency,
     assert attention_efficiency.plain(efficiency, length, half) <= efficiency
     longer = attention_efficiency.plain(efficiency, 2 * length, half)
     assert attention_efficiency.plain(efficiency, length, half) <= longer
+
+
+@given(efficiency=shares, share=shares, length=st.floats(1, 1e6), half=st.floats(0, 1e4))
+def test_the_backward_pass_of_attention_never_reaches_more_than_the_forward_pass(efficiency, share, length, half):
+    backward = attention_backward_efficiency.plain(efficiency, share, length, half)
+    assert 0 < backward <= efficiency * (1 + 1e-12)
+    assert backward <= attention_backward_efficiency.plain(efficiency, share, 2 * length, half) * (1 + 1e-12)
+
+
+def test_the_backward_pass_of_very_long_sequences_reaches_its_whole_share():
+    assert attention_backward_efficiency.plain(0.6, 0.9, 1e9, 200) == pytest.approx(0.54)

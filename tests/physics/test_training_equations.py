@@ -170,3 +170,17 @@ class TestOffload:
         slack = 1e-6 * needed / bandwidth
         assert time(capacity + more, bandwidth) <= time(capacity, bandwidth) + slack
         assert time(capacity, bandwidth + more) <= time(capacity, bandwidth) + slack
+
+
+class TestTrafficBesideTheProducts:
+    def test_scores_that_are_dropped_by_hand(self):
+        """8 heads and 4 sequences of 2048: 134 million scores, 2 bytes in, 2 out, 1 of mask."""
+        assert training.dropout_traffic.plain(8 * 4 * 2048**2, 2, 1) == 671_088_640
+
+    @given(elements=size)
+    def test_where_another_kernel_moves_the_elements_only_the_mask_is_left(self, elements):
+        assert training.dropout_traffic.plain(elements, 0, 1) == elements
+
+    def test_a_sum_of_gradients_by_hand(self):
+        """A billion parameters: 2 GB of new gradients, 4 GB of sums read, 4 GB written."""
+        assert training.accumulation_traffic.plain(1e9, 2, 4) == 10e9

@@ -24,6 +24,7 @@ DEFAULTS = {
     "zero_stage": 1,
     "shard_size": None,
     "sequence_parallel": True,
+    "ends_as_layers": False,
 }
 
 
@@ -52,6 +53,12 @@ class TestDegrees:
         split = layout(batch=2048, devices=8192, tp_size=8, pp_size=4, microbatch_count=16)
         assert (split.microbatch_size, split.microbatches, split.slices, split.batch) == (1, 16, 2, 2048)
 
+    def test_the_ends_take_the_place_of_a_layer_each(self):
+        """126 layers and two ends on 16 stages: eight each, seven and one end in the first and the last."""
+        split = layout(Models.Llama3_1_405B, 128, 128, tp_size=8, pp_size=16, virtual_stages=4, ends_as_layers=True)
+        assert (split.stage_layers, split.ends_as_layers) == (8, True)
+        assert layout(tp_size=8, pp_size=4).stage_layers == 20
+
     def test_sequence_parallel_needs_a_group(self):
         assert not layout().sequence_parallel
         assert layout(tp_size=2).sequence_parallel
@@ -72,6 +79,19 @@ BAD = [
     ({"tp_size": True}, InputTypeError, "tp_size must be a whole number"),
     ({"pp_size": 64}, InputError, "pp_size must divide the 80 layers of Llama-3 70B; got 64. Nearest that do: .*80"),
     ({"pp_size": 3}, InputError, "Nearest that do: 1, 2, 4, 5, 8, 10"),
+    (
+        {"model": Models.Llama3_1_405B, "pp_size": 16},
+        InputError,
+        "the 126 layers of .*; got 16; with ends_as_layers=True it does. Nearest that do: .*14",
+    ),
+    (
+        {"pp_size": 8, "ends_as_layers": True},
+        InputError,
+        "the 80 layers of Llama-3 70B and its two ends; got 8; with ends_as_layers=False it does",
+    ),
+    ({"pp_size": 7, "ends_as_layers": True}, InputError, "and its two ends; got 7. Nearest that do: .*41"),
+    ({"ends_as_layers": True}, InputError, "ends_as_layers=True needs a pipeline"),
+    ({"pp_size": 4, "ends_as_layers": 1}, InputTypeError, "ends_as_layers must be True or False"),
     ({"pp_size": 1.5}, InputError, "pp_size must be a whole number"),
     ({"cp_size": 3}, InputError, "must divide the 64 devices of the fleet; nearest that do: 1, 2, 4"),
     ({"tp_size": 64, "pp_size": 2}, InputError, "= 128 must divide the 64 devices"),

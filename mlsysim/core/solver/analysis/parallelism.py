@@ -10,7 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 from mlsysim.core.result import Field, Result
 from mlsysim.core.solver.base import Solver
 from mlsysim.core.solver.fleet.distributed import check_training, job_of, length_of, operations
-from mlsysim.core.solver.fleet.layout import SCHEDULES, Layout, divisors
+from mlsysim.core.solver.fleet.layout import SCHEDULES, Layout, divisors, stacked_layers
 from mlsysim.core.solver.fleet.shard import Job, Shard
 from mlsysim.core.solver.fleet.step import Step
 from mlsysim.core.solver.node.training_work import RECOMPUTE
@@ -131,6 +131,12 @@ class Space:
     schedules: tuple[str, ...]
     virtual: int
     sequence_parallel: bool
+    ends_as_layers: bool
+
+    def stage_layers(self, model: TransformerWorkload, pipeline: int) -> int | None:
+        """Return the layers of a stage, None where they do not divide."""
+        layers = stacked_layers(model, self.ends_as_layers and pipeline > 1)
+        return None if layers % pipeline else layers // pipeline
 
     def splits(self, model: TransformerWorkload, seq_len: int, rejected: Rejections) -> Iterator[tuple[int, ...]]:
         """Yield the degrees of tensor, context, data, pipeline and expert parallelism that divide evenly."""
@@ -144,7 +150,7 @@ class Space:
                     named = f"tp={tensor}, cp={context}, pp={pipeline}, dp={data}"
                     if seq_len % context:
                         rejected.add("cp does not divide the sequence", f"{named}: {seq_len} tokens")
-                    elif model.layers % pipeline:
+                    elif self.stage_layers(model, pipeline) is None:
                         rejected.add("pp does not divide the layers", f"{named}: {model.layers} layers")
                     elif self.batch % data:
                         rejected.add("dp does not divide the batch", f"{named}: {self.batch} sequences")
@@ -159,7 +165,8 @@ class Space:
     def layouts(self, model: TransformerWorkload, degrees: tuple[int, ...]) -> Iterator[Layout]:
         """Yield every schedule of a split: microbatches, virtual stages, stages of ZeRO."""
         tensor, _, data, pipeline, _ = degrees
-        shared, layers = self.sequence_parallel and tensor > 1, model.layers // pipeline
+        shared, ends = self.sequence_parallel and tensor > 1, self.ends_as_layers and pipeline > 1
+        layers = stacked_layers(model, ends) // pipeline
         stages = [stage for stage in self.zero_stages if (stage < 3 or pipeline == 1) and (data > 1 or not stage)]
         for size in divisors(self.batch // data):
             number = self.batch // data // size
@@ -168,7 +175,7 @@ class Space:
                     if chunks > 1 and schedule != "1f1b":
                         continue
                     for stage in stages or self.zero_stages[:1]:
-                        yield Layout(*degrees, size, number, 1, chunks, schedule, stage, data, shared)
+                        yield Layout(*degrees, size, number, 1, chunks, schedule, stage, data, shared, layers, ends)
 
 
 def _up_to(most: int, of: int) -> list[int]:
@@ -261,11 +268,14 @@ class ParallelismOptimizer(Solver):
         recompute: Sequence[str] = RECOMPUTE,
         sequence_parallel: bool = True,
         flash_attention: bool = True,
+        attention_kernel: str | None = None,
         optimizer: str = "adam",
         gradient_precision: str | None = None,
         dropout: bool = False,
         fused: bool = True,
+        fused_gradients: bool = True,
         prefetch: bool = True,
+        ends_as_layers: bool = False,
         calibration: str = "fitted",
         congestion_factor: float = 1.0,
         expert_imbalance: float = 1.0,
@@ -281,10 +291,12 @@ class ParallelismOptimizer(Solver):
             context parallelism, and no bound for the others.
         zero_stages, schedules, recompute
             The choices that are looked at.
-        sequence_parallel, flash_attention, optimizer, gradient_precision, dropout, fused, prefetch, calibration
+        sequence_parallel, flash_attention, attention_kernel, optimizer, gradient_precision, dropout
             As in `DistributedModel.solve`.
-        congestion_factor, expert_imbalance
+        fused, fused_gradients, prefetch, calibration, congestion_factor, expert_imbalance
             As in `DistributedModel.solve`.
+        ends_as_layers
+            As in `DistributedModel.solve`, for splits with a pipeline.
 
         Returns
         -------
@@ -312,6 +324,7 @@ class ParallelismOptimizer(Solver):
             _choices("schedules", schedules, tuple(SCHEDULES)),
             _most("max_virtual_stages", max_virtual_stages, model.layers),
             boolean("sequence_parallel", sequence_parallel),
+            boolean("ends_as_layers", ends_as_layers),
         )
         job = job_of(
             model,
@@ -321,10 +334,12 @@ class ParallelismOptimizer(Solver):
             length_of(model, seq_len),
             calibration,
             flash_attention=flash_attention,
+            attention_kernel=attention_kernel,
             optimizer=optimizer,
             gradient_precision=gradient_precision,
             dropout=dropout,
             fused=fused,
+            fused_gradients=fused_gradients,
             prefetch=prefetch,
             congestion_factor=congestion_factor,
             expert_imbalance=expert_imbalance,

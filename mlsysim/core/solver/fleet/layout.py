@@ -33,6 +33,10 @@ class Layout(NamedTuple):
     shard_size: int
     """Data-parallel devices that ZeRO divides among: all, or fewer, with copies of what they hold."""
     sequence_parallel: bool
+    stage_layers: int
+    """Layers of a stage; where the ends of the stack count as layers, those of one without them."""
+    ends_as_layers: bool
+    """Whether the first and the last stage have one layer less than the others."""
 
     @property
     def devices(self) -> int:
@@ -62,6 +66,7 @@ class Layout(NamedTuple):
         zero_stage: int,
         shard_size: int | None,
         sequence_parallel: bool,
+        ends_as_layers: bool,
     ) -> Layout:
         """Return the layout that a question asks for.
 
@@ -73,8 +78,8 @@ class Layout(NamedTuple):
         tensor = tensor_parallel_degree(model, tp_size, model.name, "tp_size")
         stages, context = positive_integer("pp_size", pp_size), positive_integer("cp_size", cp_size)
         chunks = positive_integer("virtual_stages", virtual_stages)
-        _divides("pp_size", stages, model.layers, f"the {model.layers} layers of {model.name}")
-        _divides("virtual_stages", chunks, model.layers // stages, f"the {model.layers // stages} layers of a stage")
+        layers = _stage_layers(model, stages, boolean("ends_as_layers", ends_as_layers))
+        _divides("virtual_stages", chunks, layers, f"the {layers} layers of a stage")
         if not isinstance(schedule, str) or schedule not in SCHEDULES:
             raise unknown("schedule", schedule, SCHEDULES)
         if schedule == "zero-bubble" and chunks > 1:
@@ -114,7 +119,27 @@ class Layout(NamedTuple):
         _multiple("shard_size", sharing, expert, "devices that share the experts")
         shared = boolean("sequence_parallel", sequence_parallel) and tensor > 1
         degrees = tensor, context, data, stages, expert
-        return cls(*degrees, size, number, slices, chunks, schedule, zero_stage, sharing, shared)
+        counted = size, number, slices, chunks, schedule, zero_stage, sharing, shared, layers, ends_as_layers
+        return cls(*degrees, *counted)
+
+
+def stacked_layers(model: TransformerWorkload, ends_as_layers: bool) -> int:
+    """Return the layers that pipeline stages divide: two more where embedding and output head count as one each."""
+    return model.layers + 2 * ends_as_layers
+
+
+def _stage_layers(model: TransformerWorkload, stages: int, ends: bool) -> int:
+    layers = stacked_layers(model, ends)
+    if ends and stages == 1:
+        raise InputError("ends_as_layers=True needs a pipeline: pp_size is 1")
+    if layers % stages:
+        what = f"the {model.layers} layers of {model.name}" + (" and its two ends" if ends else "")
+        other = stacked_layers(model, not ends) % stages
+        hint = "" if other else f"; with ends_as_layers={not ends} it does"
+        raise InputError(
+            f"pp_size must divide {what}; got {stages}{hint}. Nearest that do: {_near(stages, divisors(layers))}"
+        )
+    return layers // stages
 
 
 def _microbatches(samples: int, size: int | None, number: int | None) -> tuple[int, int, int]:

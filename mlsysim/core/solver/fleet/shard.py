@@ -21,6 +21,9 @@ from mlsysim.physics.roofline import memory_time
 ENDS = ("embedding", "final norm", "output head", "loss", "pooler")
 """First words of the kernels that run once, at the ends of the stack."""
 
+MASK = 1.0
+"""Bytes that a framework keeps of each element that it may drop [korthikanti2023reducing]."""
+
 
 class Passes(NamedTuple):
     """Times of one microbatch [s]: forward, the two kinds of gradients, recomputation, exchanges between devices."""
@@ -76,6 +79,8 @@ class Job:
         Whether element-wise operations that follow one another share a kernel.
     prefetch
         Whether the weights of the next layer are gathered while the gradients of this one are computed.
+    fused_gradients
+        Whether the product that makes the gradient of a weight also adds it to the sum over microbatches.
     imbalance
         Tokens of the expert that gets most over those of the mean, at least 1.
     """
@@ -90,6 +95,7 @@ class Job:
     dropout: bool
     fused: bool
     prefetch: bool
+    fused_gradients: bool
     imbalance: float
 
     @property
@@ -186,9 +192,9 @@ class Shard:
     @cached_property
     def _once(self) -> Passes:
         """The times of all layers, nothing computed again."""
-        (forward, inputs, weights), scores = self._sums(False), self._score_time()
-        exchanged = self._tensor_time(), self._context_time(), self._expert_time()
-        return Passes(forward + scores, inputs + 2 * scores, weights, 0.0, *exchanged)
+        (forward, inputs, weights), (forth, back) = self._sums(False), self._score_times
+        exchanged, dropped = (self._tensor_time(), self._context_time(), self._expert_time()), self._dropout_time()
+        return Passes(forward + forth + dropped, inputs + back + dropped, weights, 0.0, *exchanged)
 
     def layers(self, recompute: str) -> Passes:
         """Return the times of all layers of the model, of which `recompute` names what the backward pass repeats."""
@@ -201,7 +207,7 @@ class Shard:
                 expert=1.5 * once.expert,
             )
         if recompute == "selective" and not self.job.flash_attention:
-            return once._replace(again=self._attention + self._score_time())
+            return once._replace(again=self._attention + self._score_times[0])
         return once
 
     @cached_property
@@ -218,13 +224,25 @@ class Shard:
             summed = self.job.network.all_reduce(self.stream, self._group)
         return Passes(*self._sums(True), 0.0, 2 * summed, 0.0, 0.0)
 
-    def _score_time(self) -> float:
-        """Time of moving scores that do not stay on the chip, in the forward passes of all layers."""
+    @cached_property
+    def _score_times(self) -> tuple[float, float]:
+        """Times of moving scores that do not stay on the chip, and of dropping some, in all layers, forth and back."""
         job = self.job
         if job.flash_attention:
-            return 0.0
+            return 0.0, 0.0
+        layers, heads = job.model.layers, job.model.heads / self.tensor
         pairs = self.microbatch_size * job.seq_len**2 / self._cut
-        moved = training.score_traffic.plain(job.model.layers, job.model.heads / self.tensor, pairs, job.size)
+        moved = training.score_traffic.plain(layers, heads, pairs, job.size)
+        dropped = training.dropout_traffic.plain(layers * heads * pairs, job.size, MASK) if job.dropout else 0.0
+        return memory_time.plain(moved + dropped, job.reached), memory_time.plain(2 * moved + dropped, job.reached)
+
+    def _dropout_time(self) -> float:
+        """Time of dropping what each half of a layer adds to the residual stream, in one pass of all layers."""
+        job, halves = self.job, 2 * self.job.model.layers
+        if not job.dropout:
+            return 0.0
+        elements = halves * self.tokens * job.model.hidden / (self.tensor if self.sequence_parallel else 1)
+        moved = training.dropout_traffic.plain(elements, 0.0 if job.fused else job.size, MASK)
         return memory_time.plain(moved, job.reached)
 
     @property

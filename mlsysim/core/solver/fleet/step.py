@@ -88,25 +88,45 @@ class Step:
 
     @cached_property
     def layers(self) -> Passes:
-        """A microbatch through the layers of one stage."""
-        return self.shard.layers(self.recompute).scaled(1 / self.layout.pipeline)
+        """A microbatch through the layers of the slowest stage."""
+        return self._every.scaled(self._stage[0] / self.job.model.layers)
+
+    @cached_property
+    def ends(self) -> Passes:
+        """A microbatch through what else the slowest stage has: embedding, or output head and loss."""
+        return self.shard.ends.scaled(self._stage[1])
+
+    @cached_property
+    def _every(self) -> Passes:
+        return self.shard.layers(self.recompute)
+
+    @cached_property
+    def _stage(self) -> tuple[int, int]:
+        """Layers of the slowest stage, and whether it has an end of the stack."""
+        layers = self.layout.stage_layers
+        if not self.layout.ends_as_layers:
+            return layers, 1
+        inner = self._every.busy / self.job.model.layers >= self.shard.ends.busy
+        return (layers, 0) if inner else (layers - 1, 1)
 
     @cached_property
     def parameters(self) -> Held:
         """Parameters of the stage that holds most: its layers, and the first one's embedding or the last one's head."""
         layout, model = self.layout, self.job.model
         experts = model.moe_layers * model.expert_parameters * (model.experts.experts if model.experts else 0)
-        layers = (model.stack_parameters - experts) / layout.pipeline
+        layer, share = (model.stack_parameters - experts) / model.layers, layout.stage_layers / model.layers
         ends = model.parameter_count - model.stack_parameters
         if layout.pipeline > 1:
             first = (model.vocab + model.learned_positions + model.segments) * model.hidden
             ends = max(first, ends - first + (model.head_parameters if model.tied_embeddings else 0))
-        return Held((layers + ends) / layout.tensor, experts / (layout.tensor * layout.pipeline * layout.expert))
+        more = max(ends - layer, 0.0) if layout.ends_as_layers else ends
+        shared = layout.stage_layers * layer + more
+        return Held(shared / layout.tensor, share * experts / (layout.tensor * layout.expert))
 
     def times(self, overlap: bool, straggler: float) -> Times:
         """Return where the time goes, given whether exchange overlaps and how much slower the slowest device is."""
-        layout, layers, ends = self.layout, self.layers, self.shard.ends
-        number = layout.microbatches
+        layout, layers, ends = self.layout, self.layers, self.ends
+        number, added = layout.microbatches, self._accumulation_time()
         busy = number * (layers.busy + ends.busy)
         idle, sends = self._idle() if layout.pipeline > 1 else 0.0, number * self.sends()
         reduced, gathered = self.data_times
@@ -114,7 +134,7 @@ class Step:
         update = self._update_time()
         waiting = (straggler - 1) * (busy + idle)
         return Times(
-            compute=number * (layers.compute + ends.compute),
+            compute=number * (layers.compute + ends.compute) + added,
             again=number * layers.again,
             tensor=number * (layers.tensor + ends.tensor),
             context=number * layers.context,
@@ -124,10 +144,24 @@ class Step:
             exposed=exposed,
             update=update,
             waiting=waiting,
-            total=busy + idle + sends + exposed + update + waiting,
+            total=busy + added + idle + sends + exposed + update + waiting,
             data=reduced + gathered,
             busy=number * layers.busy,
         )
+
+    def _accumulation_time(self) -> float:
+        """Time of kernels that add gradients of microbatches up, or widen them for the sum over the replicas."""
+        layout, job = self.layout, self.job
+        if job.fused_gradients or (layout.microbatches == 1 and job.gradient_size == job.size):
+            return 0.0
+        shared, own = self._shards
+        divided = self.parameters.shared / shared.gradients + self.parameters.own / own.gradients
+        traffic = training.accumulation_traffic.plain
+        moved = traffic(divided, job.size, job.gradient_size)
+        if layout.zero_stage > 1 and job.gradient_size > job.size:  # all are widened before they are divided
+            moved = traffic(divided, job.gradient_size, job.gradient_size)
+            moved += (job.size + job.gradient_size) * self.parameters.all
+        return layout.microbatches * memory_time.plain(moved, job.reached)
 
     def _idle(self) -> float:
         layout, layers = self.layout, self.layers
@@ -188,7 +222,7 @@ class Step:
         if not reduced:
             return 0.0
         number = layout.microbatches if layout.zero_stage > 1 else 1
-        buckets = number * (self.job.model.layers // layout.pipeline)
+        buckets = number * layout.stage_layers
         if layout.zero_stage == 3:
             late = 0.0 if self.job.prefetch else gathered / 2
             beside = number * (layers.compute + layers.again)
@@ -249,13 +283,18 @@ class Step:
             buffers += layer
             layer = training_memory.checkpoint_bytes.plain(tokens, model.hidden, size, sequence)
         wide = ELEMENT_SIZE["fp32"]
+        if last and not job.fused:
+            buffers = max(buffers, training_memory.loss_bytes.plain(logits, size, wide, layout.tensor))
         end = training_memory.head_activation_bytes.plain(tokens, model.hidden, size, logits, wide, layout.tensor)
         kept = training_memory.kept_activation_bytes.plain
         if last:
             return kept(model.layers, layer, end), buffers
-        shape = model.layers, layer
-        stages = (0.0, self._in_flight(0)), (end, self._in_flight(layout.pipeline - 1))
-        return max(kept(*shape, ending, layout.pipeline, flying) for ending, flying in stages), buffers
+        layers, final = layout.stage_layers, layout.pipeline - 1
+        outer = layers - layout.ends_as_layers
+        stages = [(outer, 0.0, self._in_flight(0)), (outer, end, self._in_flight(final))]
+        if layout.ends_as_layers and final > 1:
+            stages.append((layers, 0.0, self._in_flight(1)))
+        return max(kept(held, layer, ending, 1, flying) for held, ending, flying in stages), buffers
 
     def _layer(self) -> tuple[float, ...]:
         """What `layer_activation_bytes` asks of the model."""

@@ -8,6 +8,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from mlsysim.errors import InputError, unknown
+from mlsysim.hardware.attention import ATTENTION_KERNELS, AttentionFit
 from mlsysim.hardware.registry import universal
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.operators import Operator
@@ -15,7 +16,7 @@ from mlsysim.physics import collectives, roofline
 from mlsysim.physics.elementwise import minimum, where
 from mlsysim.physics.equation import kept, part, recording
 from mlsysim.physics.memory import flash_memory_time
-from mlsysim.physics.operators import attention_efficiency, operator_time
+from mlsysim.physics.operators import attention_backward_efficiency, attention_efficiency, operator_time
 from mlsysim.physics.precision import ELEMENT_SIZE
 from mlsysim.records import once
 
@@ -106,6 +107,8 @@ class Calibration:
         One of `CALIBRATIONS`.
     efficiency
         Fraction of the peak that products reach, in place of the level's.
+    attention
+        One of `ATTENTION_KERNELS`, for attention of many queries in place of the kernels timed on the device.
     """
 
     hardware: HardwareNode
@@ -113,6 +116,7 @@ class Calibration:
     kv_precision: str
     level: str = "fitted"
     efficiency: float | None = None
+    attention: str | None = None
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -120,6 +124,21 @@ class Calibration:
             raise unknown("calibration", self.level, CALIBRATIONS)
         if self.level == "fitted" and self.hardware.kernels is None:
             self.notes.append("no kernels were timed on this device: universal constants stand in")
+        if self.attention is not None:
+            self._published()
+
+    def _published(self) -> AttentionFit:
+        """What is published of the attention kernel on the device."""
+        devices = ATTENTION_KERNELS[self.attention]
+        if self.level != "fitted":
+            raise InputError(f"attention_kernel={self.attention!r} needs calibration='fitted'; got {self.level!r}")
+        fit = devices.get(self.hardware.kernel_fits)
+        if fit is None:
+            raise InputError(
+                f"attention_kernel={self.attention!r} is not published for {self.hardware.name};"
+                f" allowed: {', '.join(devices)}"
+            )
+        return fit
 
     def _rates(self, kind: str, precision: str, key: str | None = None) -> Rates:
         """The constants of a kind of kernel that computes in one format; `key` is that of the cache for decoding."""
@@ -134,7 +153,8 @@ class Calibration:
         if self.level == "none":
             return "the speed of light"
         kernels = self.hardware.kernels if self.level == "fitted" else None
-        return f"kernels timed on {kernels.name} [{kernels.source}]" if kernels else "universal constants"
+        timed = f"kernels timed on {kernels.name} [{kernels.source}]" if kernels else "universal constants"
+        return timed if self.attention is None else f"{timed}, {self.attention} [{self._published().source}]"
 
     @kept
     def compute_precision(self) -> str:
@@ -166,6 +186,9 @@ class Calibration:
     def prefill_attention(self) -> Rates:
         """Attention of many queries."""
         rates = self._rates("prefill_attention", self._wide)
+        if self.attention is not None:
+            published = self._published()
+            rates = rates._replace(efficiency=published.efficiency, half_length=published.half_length)
         return rates._replace(memory_efficiency=self.elementwise.memory_efficiency)
 
     @kept
@@ -212,6 +235,9 @@ class Calibration:
         flops, traffic, plain = row.flops, row.traffic, self.hardware.plain
         if half_length:
             efficiency = attention_efficiency.plain(efficiency, row.n, half_length)
+        if row.kind == "attention" and row.phase == "backward" and self.level != "none" and self.attention is None:
+            constants = universal("attention_backward"), row.n, universal("attention_backward_half_length")
+            efficiency = attention_backward_efficiency.plain(efficiency, *constants)
         if plain.flash_capacity is not None:
             compute = roofline.compute_time.plain(flops, peak, efficiency)
             working = row.inputs + row.outputs + row.kv
