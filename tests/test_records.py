@@ -13,7 +13,7 @@ from mlsysim import Engine, Hardware, Infra, Models, Systems
 from mlsysim.errors import InputError, UnknownName
 from mlsysim.hardware.registry import UNIVERSAL
 from mlsysim.hardware.types import HardwareNode, MemoryHierarchy
-from mlsysim.records import Catalog, Figure, FrozenDict, RecordError, Registry, split_figures
+from mlsysim.records import Catalog, Figure, FrozenDict, RecordError, Registry, once, split_figures
 from mlsysim.references import reference, source_of
 from mlsysim.units import Q_
 
@@ -227,3 +227,35 @@ def test_a_copy_carries_facts_only(twin):
     assert vars(device).keys() > type(device).model_fields.keys()
     assert vars(twin(device)).keys() == type(device).model_fields.keys()
     assert twin(device) == device
+
+
+def test_what_is_asked_once_of_a_record_is_kept_with_it_and_not_with_its_copies():
+    asked = []
+
+    @once
+    def shout(record, times, end):
+        asked.append((record.name, times, end))
+        return record.name.upper() * times + end
+
+    device = Hardware.T4.model_copy(update={"name": "one"})
+    assert [shout(device, 2, "!"), shout(device, 2, "!"), shout(device, 1, "?")] == ["ONEONE!", "ONEONE!", "ONE?"]
+    assert asked == [("one", 2, "!"), ("one", 1, "?")]
+    assert shout(device.model_copy(update={"name": "two"}), 2, "!") == "TWOTWO!"
+    assert shout(device.model_copy(), 2, "!") == "ONEONE!"
+    assert len(asked) == 4
+
+
+def test_a_device_with_another_peak_or_other_kernels_is_measured_anew():
+    device, model = Hardware.H100, Models.Llama3_8B
+    asked = {"phase": "prefill", "seq_len": 2048}
+    before = Engine.solve(model, device, **asked)
+    slow = device.model_copy(
+        update={"compute": device.compute.model_copy(update={"precision_flops": FrozenDict(fp16=Q_(100, "TFLOP/s"))})}
+    )
+    assert Engine.solve(model, slow, **asked).latency > 5 * before.latency
+    untimed = device.model_copy(update={"kernel_fits": None})
+    for fidelity in ("roofline", "operator"):
+        sources = [Engine.solve(model, one, fidelity=fidelity).efficiency_source for one in (device, untimed, device)]
+        assert sources[0] == sources[2] != sources[1]
+        assert "universal" in sources[1]
+    assert Engine.solve(model, device, **asked) == before

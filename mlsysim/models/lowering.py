@@ -44,6 +44,8 @@ def tensor_parallel_degree(stack: Stack, degree: Any, name: str, argument: str =
         For a degree that is no whole number above zero or does not divide them; the message has those that do.
     """
     degree = whole_numbers(argument, degree)
+    if isinstance(degree, int) and degree == 1:
+        return degree
     given = [degree] if isinstance(degree, int) else degree.ravel().astype(int).tolist()
     widths = [stack.heads, stack.intermediate] + ([stack.experts.intermediate] if stack.experts else [])
 

@@ -44,25 +44,15 @@ class Pass(NamedTuple):
     def gemm(self, name: str, runs: Any, n: Any, k: Any, bias: Any = 0, rows: Any = None, **more: Any) -> Operator:
         """A product with weights, of the tokens or of other rows."""
         m = self.tokens if rows is None else rows
-        return Operator(
-            name,
-            "gemm",
-            count=runs,
-            m=m,
-            n=n,
-            k=k,
-            flops=physics.product_flops.plain(m, n, k),
-            weights=memory.weight_bytes.plain(n * k + bias, self.size),
-            inputs=m * k * self.size,
-            outputs=m * n * self.act,
-            phase=self.phase,
-            **more,
-        )
+        flops, weights = physics.product_flops.plain(m, n, k), memory.weight_bytes.plain(n * k + bias, self.size)
+        inputs, outputs = m * k * self.size, m * n * self.act
+        return Operator(name, "gemm", runs, m, n, k, flops, weights, inputs, outputs, phase=self.phase, **more)
 
     def products(self, name: str, runs: Any, n: Any, k: Any, bias: Any = 0, rows: Any = None) -> Iterator[Operator]:
         """A product, with the pass before it that narrows its inputs where weights are narrow."""
         m = self.tokens if rows is None else rows
-        yield from self.narrowed(name, runs, m * k)
+        if some(self.size < 2):
+            yield from self.narrowed(name, runs, m * k)
         yield self.gemm(name, runs, n, k, bias, rows)
 
     def convolution(self, name: str, m: Any, n: int, weights: int, elements: Any) -> Iterator[Operator]:

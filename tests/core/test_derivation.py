@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import pytest
@@ -114,6 +115,12 @@ def test_the_search_for_what_would_fit_is_no_part_of_the_derivation():
     too_big = Engine.solve(Models.Llama3_70B, Hardware.H100, batch_size=512)
     assert not too_big.feasible
     assert [step.equation for step in too_big.explain().steps] == [step.equation for step in fits.explain().steps]
+
+
+@every_answer
+def test_a_derivation_is_the_same_for_objects_of_which_nothing_was_asked(answer):
+    """Nothing that is kept from an earlier question is missing from a derivation, nor added for a new object."""
+    assert str(pickle.loads(pickle.dumps(answer)).explain()) == str(answer.explain()) == str(answer.explain())
 
 
 def test_explaining_changes_nothing():

@@ -9,8 +9,10 @@ import pickle
 import pytest
 
 from mlsysim import Engine, Hardware, Models, ServingModel
-from mlsysim.core.result import Field
+from mlsysim.core.result import Field, Later, Result
 from mlsysim.errors import UnknownName
+from mlsysim.physics.equation import record
+from mlsysim.physics.roofline import ridge_point
 from mlsysim.units import Q_, unit
 
 PROFILE = Engine.solve(Models.Llama3_8B, Hardware.H100)
@@ -57,6 +59,53 @@ def test_copies_and_pickles_are_equal(result):
     for twin in (copy.copy(result), copy.deepcopy(result), pickle.loads(pickle.dumps(result))):
         assert twin == result
         assert str(twin.explain()) == str(result.explain())
+
+
+class Answer(Result):
+    first = Field("First", "s")
+    second = Field("Second")
+
+
+def test_a_later_value_is_worked_out_once_when_it_is_read_and_never_noted():
+    asked = []
+
+    def second(text):
+        asked.append(text)
+        return f"{text} {ridge_point.plain(6.0, 2.0)}"
+
+    answer = Answer(first=1.0, second=Later(second, "ridge"))
+    assert (answer.first.m, asked) == (1.0, [])
+    with record() as steps:
+        assert (answer.second, answer.plain["second"], answer.to_dict()["second"]) == ("ridge 3.0",) * 3
+    assert (asked, steps) == (["ridge"], [])
+    assert answer == Answer(first=1.0, second="ridge 3.0")
+    assert answer == Answer(first=1.0, second=Later(second, "ridge"))
+    assert answer != Answer(first=1.0, second=Later(second, "other"))
+    assert dict(answer.plain) == {"first": 1.0, "second": "ridge 3.0"}
+    assert repr(answer.plain) == "{'first': 1.0, 'second': 'ridge 3.0'}"
+
+
+@every_result
+def test_what_is_worked_out_later_is_what_it_was_when_it_was_asked(result):
+    """Whatever else is asked between question and reading."""
+    again = result._question()
+    Engine.solve(Models.Llama3_8B, Hardware.H100, 7, "int8", fidelity="operator")
+    ServingModel().solve(Models.Llama3_8B, Hardware.H200, seq_len=100, fidelity="operator")
+    for name in ("notes", "would_fit"):
+        assert again.plain[name] == result.plain[name]
+
+
+def test_kernels_that_are_recorded_later_add_up_to_the_latency():
+    profile = Engine.solve(Models.Llama3_8B, Hardware.H100, fidelity="operator")
+    assert sum(row["total"] for row in profile.operators) == pytest.approx(profile.plain["latency"], rel=1e-12)
+    assert sum(row["count"] * row["traffic"] for row in profile.operators) == profile.plain["traffic"]
+
+
+@pytest.mark.parametrize("values", [{"first": 1.0}, {"first": 1.0, "second": 2, "third": 3}])
+def test_a_field_without_a_value_and_a_value_without_a_field_are_refused(values):
+    for make in (lambda: Answer(**values), lambda: Answer.of(values)):
+        with pytest.raises(TypeError, match=r"each of its fields, and no other: (second|third)$"):
+            make()
 
 
 def test_results_differ_when_a_number_does():

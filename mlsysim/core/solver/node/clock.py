@@ -40,6 +40,11 @@ class Clock:
     tensor_parallel
         Devices that share each layer.
 
+    Attributes
+    ----------
+    machine
+        The device at the textbook level.
+
     Raises
     ------
     InputError, InputTypeError, UnknownName
@@ -71,11 +76,7 @@ class Clock:
         element_size(self.precision)
         if self.kv_precision is not None:
             element_size(self.kv_precision, "kv_precision")
-
-    @kept
-    def machine(self) -> Machine:
-        """The device at the textbook level."""
-        return Machine.of(self.hardware, self.precision, self.efficiency)
+        self.machine = Machine.of(self.hardware, self.precision, self.efficiency)
 
     @kept
     def kernels(self) -> Calibration:
@@ -103,8 +104,11 @@ class Clock:
         return known
 
     def _demand(self, batch: Any, phase: str | None, seq_len: Any, cached: int) -> Demand:
-        asked, before = self._asked(batch, phase, seq_len, cached)
-        demand = self.model.demand(*asked, **before)
+        if cached:
+            asked, before = self._asked(batch, phase, seq_len, cached)
+            demand = self.model.demand(*asked, **before)
+        else:
+            demand = self.model.demand(batch, self.precision, phase, seq_len, self.kv_precision)
         return self.model.held(demand, self.tensor_parallel) if self.tensor_parallel > 1 else demand
 
     def time(

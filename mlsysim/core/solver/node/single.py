@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from mlsysim.core.result import Field, Later, Result
 from mlsysim.core.solver.base import Solver, check_hardware, check_model, counted
-from mlsysim.core.solver.capacity import Account, what_fits_later
+from mlsysim.core.solver.capacity import Account, what_fits
 from mlsysim.core.solver.node.clock import Clock, notes_on
 from mlsysim.core.solver.node.energy import energy_of
 from mlsysim.core.solver.node.kernels import Timed
@@ -241,10 +242,6 @@ class SingleNodeModel(Solver):
         account = account_of(clock, demand)
         figures = profile_of(clock, demand, timing, account, boolean("offload", offload))
 
-        def account_at(batch: int, element: str) -> Account:
-            other = Clock(model, hardware, element, kv_precision, None, fidelity, calibration, tensor_parallel)
-            return account_of(other, other.demand(batch, phase, seq_len))
-
         held = figures["feasible"]
         about = {
             "model": model.name,
@@ -252,11 +249,21 @@ class SingleNodeModel(Solver):
             "precision": precision,
             "operators": Later(_records, timing.operators),
             "notes": Later(notes_on, model, clock, precision, demand, timing.traffic, account, held),
-            "would_fit": what_fits_later(held, account_at, hardware.plain, demand.samples, precision),
+            "would_fit": Later(_would_fit, clock, batch_size, phase, seq_len) if held is False else (),
         }
         figures |= clock.fields()
         figures |= about
         return PerformanceProfile.of(figures)
+
+
+def _would_fit(clock: Clock, batch: int, phase: str | None, seq_len: int | None) -> tuple[str, ...]:
+    """What would fit, where a pass does not."""
+
+    def account_at(requests: int, element: str) -> Account:
+        other = replace(clock, precision=element, efficiency=None)
+        return account_of(other, other.demand(requests, phase, seq_len))
+
+    return what_fits(account_at, clock.hardware.plain, batch, clock.precision)
 
 
 def account_of(clock: Clock, demand: Demand) -> Account:
