@@ -60,7 +60,7 @@ def _start(
 def main() -> None:
     """Run the command line; what is wrong with the question is said in one line, with exit code 2."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="mlsysim", standalone_mode=False)
     except SystemExit as ended:  # which typer raises where the pipe is closed
         sys.exit(CLOSED_PIPE if ended.code == 1 else ended.code)
     except typer.TyperException as error:

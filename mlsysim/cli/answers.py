@@ -35,11 +35,13 @@ class Table(NamedTuple):
     cells: Sequence[Sequence[Any]]
     records: Sequence[Mapping[str, Any]]
     align: str | None = None
+    names: Sequence[str] = ()
+    """Those of the columns of the records, where there may be none."""
 
     def told(self, output: Output, most: int | None = None) -> str:
         """Return the table in one of the forms; of a text or Markdown table at most so many rows."""
         if output is Output.csv:
-            return csv_of(self.records)
+            return csv_of(self.records, self.names)
         if output is Output.json:
             return json_of(self.records)
         rest = 0 if most is None else len(self.cells) - most
@@ -57,8 +59,8 @@ def json_of(answer: Any) -> str:
     return json.dumps(answer, indent=2, default=list, ensure_ascii=False, allow_nan=False)
 
 
-def csv_of(records: Iterable[Mapping[str, Any]]) -> str:
-    """Return rows as CSV with a header; a column that holds several values is a column for each.
+def csv_of(records: Iterable[Mapping[str, Any]], names: Sequence[str] = ()) -> str:
+    """Return rows as CSV, whose header has the `names` at least; a column of several values is a column for each.
 
     Examples
     --------
@@ -68,7 +70,9 @@ def csv_of(records: Iterable[Mapping[str, Any]]) -> str:
     """
     rows = [_flat(record) for record in records]
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer = csv.DictWriter(
+        text, list(dict.fromkeys([*names, *(name for row in rows for name in row)])), lineterminator="\n"
+    )
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue().rstrip("\n")
@@ -148,7 +152,7 @@ def show_result(
         text = output is Output.text
         parts = [str(result) if text else result.to_markdown()]
         for title, table in wanted.items():
-            heading = f"{title}\n\n" if text else f"### {title}\n\n"
+            heading = f"{title.capitalize()}\n\n" if text else f"### {title.capitalize()}\n\n"
             parts.append(heading + table.told(output, most if only is None else None))
         if derivation:
             parts.append(str(derivation) if text else derivation.to_markdown())

@@ -115,11 +115,12 @@ def entries(context: typer.Context) -> list[str]:
     return CATALOGS[context.params.get("catalog", "hardware")].names
 
 
-def columns(context: typer.Context) -> list[str]:
-    """The columns of the registry that stands before."""
+def columns() -> list[str]:
+    """The columns of all registries."""
+    from mlsysim.catalogs import CATALOGS
     from mlsysim.zoo import rows
 
-    return list(rows(context.params.get("catalog", "hardware"))[0])
+    return list(dict.fromkeys(column for catalog in CATALOGS for column in rows(catalog)[0]))
 
 
 def all_entries() -> list[str]:
@@ -144,10 +145,10 @@ def walls() -> list[tuple[str, str]]:
 
 
 def schemas() -> list[str]:
-    """What a schema describes."""
+    """The words of what a schema describes."""
     from mlsysim.cli.schemas import KINDS
 
-    return list(KINDS)
+    return list(dict.fromkeys(word for kind in KINDS for word in kind.split()))
 
 
 def several(choices: Callable[[], list[str]]) -> Callable[[str], list[str]]:

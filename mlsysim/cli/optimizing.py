@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -36,6 +37,8 @@ from mlsysim.errors import InputError, unknown
 
 app = typer.Typer(help="Find the split, the batch or the region that does best, and what the others would do.")
 Count = int | None
+SHORT = {"zero_stage": "zero", "microbatch_size": "micro", "virtual_stages": "virtual"}
+"""Words of a split that fit above their column."""
 Top = Annotated[int, typer.Option("--top", min=1, help="Rows of each table.")]
 Only = Annotated[
     str | None, typer.Option("--table", help="Only this table, with all its rows; --output csv then gives its rows.")
@@ -119,7 +122,6 @@ def parallelism(
     Exit code 3 says that nothing fits.
     """
     from mlsysim import ParallelismOptimizer
-    from mlsysim.units import pretty
 
     result = ParallelismOptimizer().solve(
         model_of(model),
@@ -141,29 +143,37 @@ def parallelism(
             calibration=calibration,
         ),
     )
-    field = result.fields()["best_config"]
-
-    def splits(name: str) -> Table:
-        rows = result.plain[name]
-        cells = [
-            (
-                field.text(row["config"]),
-                pretty(row["step_time"], "s"),
-                f"{row['mfu']:.1%}",
-                pretty(row["memory"], "byte"),
-            )
-            for row in rows
-        ]
-        return Table(["Split", "Step", "MFU", "Memory"], cells, rows, "<>>>")
-
     rejected = result.plain["rejected"]
     reasons = [(row["reason"], f"{row['count']:,}", row["example"]) for row in rejected]
     tables = {
-        "candidates": splits("top_candidates"),
-        "frontier": splits("frontier"),
+        "candidates": _splits(result.plain["top_candidates"]),
+        "frontier": _splits(result.plain["frontier"]),
         "rejected": Table(["Rejected because", "Splits", "For instance"], reasons, rejected, "<><"),
     }
     _show(result, tables, table, top, explain, output)
+
+
+def _splits(rows: Sequence[dict[str, Any]]) -> Table:
+    """Splits as a table: their degrees, and of the rest what differs among them."""
+    from mlsysim.units import pretty
+
+    configs = [row["config"] for row in rows]
+    names = [
+        name
+        for name in (configs[0] if configs else ())
+        if name in ("tp", "pp", "dp") or len({config[name] for config in configs}) > 1
+    ]
+    cells = [
+        [
+            *(str(row["config"][name]) for name in names),
+            pretty(row["step_time"], "s"),
+            f"{row['mfu']:.1%}",
+            pretty(row["memory"], "byte"),
+        ]
+        for row in rows
+    ]
+    headers = [*(SHORT.get(name, name) for name in names), "Step", "MFU", "Memory"]
+    return Table(headers, cells, rows, ">" * len(headers))
 
 
 @app.command()
@@ -201,8 +211,11 @@ def batching(
     from mlsysim import BatchingOptimizer
     from mlsysim.units import pretty
 
+    workload = model_of(model)
+    if seq_len is None and "prefill" in workload.phases:
+        raise InputError(f"--seq-len is missing: the tokens of each prompt of {workload.name}")
     result = BatchingOptimizer().solve(
-        model_of(model),
+        workload,
         device_of(hardware),
         seq_len,
         amount_of("--arrival-rate", arrival_rate),

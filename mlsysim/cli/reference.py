@@ -11,9 +11,9 @@ from mlsysim.cli.answers import Output, json_of, say, show_table
 from mlsysim.cli.options import Form
 
 Catalog = Annotated[str, typer.Argument(help="hardware, models, systems or infra.", autocompletion=completion.catalogs)]
-HEADERS = ["Figure", "Value", "Condition", "Source"]
-FIELDS = ["Field", "Value"]
-WALLS = ["Wall", "Name", "Domain", "Solver", "Term"]
+FIGURE_HEADERS = ["Figure", "Value", "Condition", "Source"]
+FIELD_HEADERS = ["Field", "Value"]
+WALL_HEADERS = ["Wall", "Name", "Domain", "Solver", "Term"]
 
 
 def zoo(
@@ -40,7 +40,7 @@ def zoo(
     from mlsysim.zoo import BRIEF, arranged, figures, rows
 
     if name is not None:
-        show_table(output, HEADERS, figures(entry(name, catalog)))
+        show_table(output, FIGURE_HEADERS, figures(entry(name, catalog)))
         return
     found = rows(catalog)
     columns = BRIEF.get(catalog, tuple(found[0])) if output is Output.text else tuple(found[0])
@@ -71,7 +71,7 @@ def cite(
 
     record = entry(name)
     if path is None:
-        show_table(output, HEADERS, figures(record))
+        show_table(output, FIGURE_HEADERS, figures(record))
         return
     figure = record.source(path).figure
     told = figure.model_dump() | {"cited": figure.cited}
@@ -80,7 +80,9 @@ def cite(
     elif output is Output.text:
         say(str(record.source(path)))
     else:
-        show_table(output, FIELDS, [(name, value) for name, value in told.items() if value is not None], None, [told])
+        show_table(
+            output, FIELD_HEADERS, [(name, value) for name, value in told.items() if value is not None], None, [told]
+        )
 
 
 def schema(
@@ -123,11 +125,11 @@ def walls(
     from mlsysim.references import reference
 
     if number is None:
-        show_table(output, WALLS, [(w.number, w.name, w.domain, w.solver, w.term) for w in WALLS])
+        show_table(output, WALL_HEADERS, [(w.number, w.name, w.domain, w.solver, w.term) for w in WALLS])
         return
     one = wall(number)
     rows = [("Name", one.name), ("Domain", one.domain), ("Question", one.question), ("Equation", one.equation)]
     rows += [(symbol, meaning) for symbol, meaning in one.symbols.items()]
     rows += [("Solver", one.solver), ("Acts on", f"{one.term}: {one.effect}")]
     rows += [("Source", str(reference(key))) for key in one.sources]
-    show_table(output, FIELDS, rows)
+    show_table(output, FIELD_HEADERS, rows)

@@ -113,10 +113,10 @@ def _lower() -> dict[str, Any]:
 
 def _zoo() -> dict[str, Any]:
     from mlsysim.catalogs import CATALOGS
-    from mlsysim.cli.reference import HEADERS
+    from mlsysim.cli.reference import FIGURE_HEADERS
     from mlsysim.zoo import rows
 
-    return {"anyOf": [_texts(HEADERS), *(_texts(list(rows(name)[0])) for name in CATALOGS)]}
+    return {"anyOf": [_texts(FIGURE_HEADERS), *(_texts(list(rows(name)[0])) for name in CATALOGS)]}
 
 
 def _texts(headers: list[str]) -> dict[str, Any]:
@@ -126,20 +126,20 @@ def _texts(headers: list[str]) -> dict[str, Any]:
 
 
 def _cite() -> dict[str, Any]:
-    from mlsysim.cli.reference import HEADERS
+    from mlsysim.cli.reference import FIGURE_HEADERS
     from mlsysim.core.result import object_schema
     from mlsysim.records import Figure
 
     figure = Figure.model_json_schema()["properties"] | {"cited": TEXT}
-    return {"anyOf": [object_schema(figure), _texts(HEADERS)]}
+    return {"anyOf": [object_schema(figure), _texts(FIGURE_HEADERS)]}
 
 
 def _walls() -> dict[str, Any]:
-    from mlsysim.cli.reference import FIELDS, WALLS
+    from mlsysim.cli.reference import FIELD_HEADERS, WALL_HEADERS
     from mlsysim.core.result import object_schema
 
-    listed = object_schema(dict.fromkeys(WALLS, TEXT) | {"Wall": {"type": "integer"}})
-    return {"anyOf": [{"type": "array", "items": listed}, _texts(FIELDS)]}
+    listed = object_schema(dict.fromkeys(WALL_HEADERS, TEXT) | {"Wall": {"type": "integer"}})
+    return {"anyOf": [{"type": "array", "items": listed}, _texts(FIELD_HEADERS)]}
 
 
 _COMMANDS: dict[str, Callable[[], dict[str, Any]]] = {

@@ -26,11 +26,12 @@ from mlsysim.cli.options import (
     model_of,
     numbers_of,
 )
-from mlsysim.errors import InputError
+from mlsysim.errors import InputError, UnknownName
 
 if TYPE_CHECKING:
     from mlsysim.core.sweep import Sweep
 
+SHORT = {"batch_size": "Batch", "seq_len": "Tokens", "bottleneck": "Limit", "feasible": "Fits"}
 NUMBERS = "a list 1,8,64, a range 1:16 or 0:100:10, a series 1:1024:2x"
 
 
@@ -102,11 +103,14 @@ def sweep(
     """
     from mlsysim import Engine
 
+    if to is not None and to.suffix not in (".csv", ".parquet"):
+        raise InputError(f"--to must end in .csv or .parquet; got {to}")
+    formats = listed(precision)
     found = Engine.sweep(
         [model_of(name) for name in listed(models)],
-        [device for name in listed(hardware) for device in _devices(name)],
+        [device for name in listed(hardware) for device in _devices(name, formats)],
         numbers_of("--batch-size", batch_size),
-        listed(precision),
+        formats,
         **given(
             seq_lens=None if seq_len is None else numbers_of("--seq-len", seq_len),
             efficiency=efficiency,
@@ -129,10 +133,25 @@ def sweep(
         raise typer.Exit(3)
 
 
-def _devices(name: str) -> list[Any]:
+def _devices(name: str, formats: Sequence[str]) -> list[Any]:
+    """A device, or all of a group that can compute in some formats; who cannot is named."""
     from mlsysim import Hardware
 
-    return list(Hardware.groups[name]) if name in Hardware.groups else [device_of(name)]
+    if name not in Hardware.groups:
+        return [device_of(name)]
+    able, unable = [], []
+    for device in Hardware.groups[name]:
+        try:
+            for precision in formats:
+                device.compute_format(precision)
+            able.append(device)
+        except UnknownName:
+            raise
+        except InputError:
+            unable.append(device.name)
+    if unable:
+        typer.echo(f"left out of {name}, for want of {' or '.join(formats)}: {', '.join(unable)}", err=True)
+    return able
 
 
 def _ordered(found: Sweep, best: str | None) -> Sequence[int]:
@@ -167,11 +186,11 @@ def _tell(
         units = {name: fields[name].stored for name in FIGURES if fields[name].stored}
         say(json_of({"result": "Sweep", "asked": whole, "left": len(found), "rows": records, "units": units}))
         return
-    axes = [name for name in AXES if len({str(value) for value in found.column(name).tolist()}) > 1]
+    axes = [name for name in AXES if len(set(found.column(name).tolist())) > 1]
     shown = list(dict.fromkeys(["latency", "throughput", "bottleneck", "feasible", "mfu", *wanted]))
     cells = [[*(str(row[name]) for name in axes), *(fields[name].text(row[name]) for name in shown)] for row in records]
-    headers = [fields[name].label.strip() for name in (*axes, *shown)]
-    table = Table(headers, cells, records, "<" * len(axes) + ">" * len(shown))
+    headers = [SHORT.get(name) or fields[name].label.strip() for name in (*axes, *shown)]
+    table = Table(headers, cells, records, "<" * len(axes) + ">" * len(shown), list(columns))
     rest = "" if len(records) == len(found) else f", of which {len(records):,} are shown"
     told = "" if output is Output.csv else f"\n\n{len(found):,} of {whole:,} rows are left{rest}"
     say(table.told(output) + told)
@@ -188,10 +207,8 @@ def _write(found: Sweep, order: Sequence[int], to: Path) -> None:
         frame = found.to_frame().iloc[list(order)]
         if to.suffix == ".csv":
             frame.to_csv(to, index=False)
-        elif to.suffix == ".parquet":
-            frame.to_parquet(to, index=False)
         else:
-            raise InputError(f"--to must end in .csv or .parquet; got {to}")
+            frame.to_parquet(to, index=False)
     except ImportError as error:
         raise InputError(f"--to {to} needs a package that is not installed: {error.msg.splitlines()[0]}") from error
     except OSError as error:
