@@ -33,7 +33,7 @@ VALUES = {
     "disk_capacity": 10**12,
     "notes": (),
 }
-TIMES = {case: 0.1 for case in CASES}
+TIMES = dict.fromkeys(CASES, 0.1)
 BOX = reported(VALUES, TIMES)
 
 
