@@ -21,7 +21,7 @@ from mlsysim.units import pretty
 BUSY = 0.25
 """Programs for each core above which an audit says that the machine was busy."""
 SOURCE = "mlsysim audit, on the machine itself"
-HEADERS = ["Work", "Batch × width × layers", "As one point", "By passes", "Measured", "Error", "Limit"]
+HEADERS = ["Work", "Batch×width×layers", "As one point", "By passes", "Measured", "Error", "Limit"]
 ALIGN = "<>>>>><"
 POINTS = Rows(
     shows=str,
@@ -100,7 +100,7 @@ class Audit(Result):
         cells = [
             [
                 row["shows"],
-                f"{row['batch']} × {row['width']} × {row['layers']}",
+                f"{row['batch']}×{row['width']}×{row['layers']}",
                 *(pretty(row[name], "s") for name in ("roofline", "operators", "measured")),
                 f"{row['error']:+.0%}",
                 row["bottleneck"],

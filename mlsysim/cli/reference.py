@@ -96,7 +96,7 @@ def schema(
         ),
     ],
 ) -> None:
-    """Print a JSON Schema: of a file that you write, or of what a command answers with --output json.
+    """Print a JSON Schema: of a file that you write, or of the JSON that a command answers.
 
     An editor checks and completes your YAML with the first, a program checks an answer with the second:
 
