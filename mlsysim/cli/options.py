@@ -1,68 +1,45 @@
-"""Arguments that commands share, with their completion."""
+"""Arguments that commands share, and how they are read."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlsysim.tables import markdown_table, text_table
+from mlsysim.cli import completion
+from mlsysim.cli.answers import Output
+from mlsysim.errors import InputError, InputTypeError
 
+if TYPE_CHECKING:
+    from mlsysim.hardware.types import HardwareNode
+    from mlsysim.models.types import Workload
+    from mlsysim.systems.types import Fleet
 
-class Output(StrEnum):
-    """The forms of an answer."""
+MODEL = "A model: see `mlsysim zoo models`; or the config.json of Hugging Face."
+HARDWARE = "A device: see `mlsysim zoo hardware`; or FILE.yaml:NAME, one of your own."
 
-    text = "text"
-    json = "json"
-    markdown = "markdown"
-
-
-def models() -> list[str]:
-    """The names of the models, for completion."""
-    from mlsysim import Models
-
-    return Models.names
-
-
-def _hardware() -> list[str]:
-    from mlsysim import Hardware
-
-    return Hardware.names
-
-
-def _precisions() -> list[str]:
-    from mlsysim.physics.precision import ELEMENT_SIZE
-
-    return list(ELEMENT_SIZE)
-
-
-def _fidelities() -> list[tuple[str, str]]:
-    from mlsysim.core.solver.node.clock import FIDELITIES
-
-    return list(FIDELITIES.items())
-
-
-def _calibrations() -> list[tuple[str, str]]:
-    from mlsysim.core.solver.node.kernels import CALIBRATIONS
-
-    return list(CALIBRATIONS.items())
-
-
-def _phases() -> list[str]:
-    return ["decode", "prefill", "training"]
-
-
-Model = Annotated[
-    str, typer.Argument(help="A model: see `mlsysim zoo models`.", autocompletion=models, metavar="MODEL")
+Model = Annotated[str, typer.Argument(help=MODEL, autocompletion=completion.models, metavar="MODEL")]
+Device = Annotated[str, typer.Argument(help=HARDWARE, autocompletion=completion.hardware, metavar="HARDWARE")]
+OptionalDevice = Annotated[
+    str | None, typer.Argument(help=HARDWARE, autocompletion=completion.hardware, metavar="HARDWARE")
 ]
-Device = Annotated[
-    str, typer.Argument(help="A device: see `mlsysim zoo hardware`.", autocompletion=_hardware, metavar="HARDWARE")
+FleetName = Annotated[
+    str | None, typer.Option("--fleet", help="A cluster: see `mlsysim zoo systems`.", autocompletion=completion.fleets)
 ]
-BatchSize = Annotated[int, typer.Option("--batch-size", "-b", help="Samples at once.")]
-Precision = Annotated[str, typer.Option("--precision", "-p", help="Format in memory.", autocompletion=_precisions)]
+Devices = Annotated[
+    int | None, typer.Option("--devices", help="With HARDWARE: how many, in nodes of eight or in one smaller node.")
+]
+Fabric = Annotated[
+    str | None,
+    typer.Option("--fabric", help="With --devices: the network between nodes.", autocompletion=completion.fabrics),
+]
+BatchSize = Annotated[int | None, typer.Option("--batch-size", "-b", help="Samples at once.", show_default="1")]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision", "-p", help="Format in memory.", autocompletion=completion.precisions, show_default="fp16"
+    ),
+]
 Efficiency = Annotated[
     float | None,
     typer.Option(
@@ -71,7 +48,7 @@ Efficiency = Annotated[
 ]
 SeqLen = Annotated[int | None, typer.Option("--seq-len", "-s", help="Tokens of each sequence.")]
 KVPrecision = Annotated[
-    str | None, typer.Option("--kv-precision", help="Format of the KV cache.", autocompletion=_precisions)
+    str | None, typer.Option("--kv-precision", help="Format of the KV cache.", autocompletion=completion.precisions)
 ]
 Fidelity = Annotated[
     str | None,
@@ -79,7 +56,7 @@ Fidelity = Annotated[
         "--fidelity",
         "-f",
         help="roofline: the pass as one point (default); operator: the sum of its kernels.",
-        autocompletion=_fidelities,
+        autocompletion=completion.fidelities,
     ),
 ]
 CalibrationLevel = Annotated[
@@ -89,23 +66,125 @@ CalibrationLevel = Annotated[
         "-c",
         help="What kernels reach, with --fidelity operator: none, the speed of light; datasheet, universal constants;"
         " fitted, timings of the device (default).",
-        autocompletion=_calibrations,
+        autocompletion=completion.calibrations,
     ),
 ]
 TensorParallel = Annotated[
-    int,
-    typer.Option("--tensor-parallel", "-t", help="Devices that share each layer; above 1 with --fidelity operator."),
+    int | None,
+    typer.Option(
+        "--tensor-parallel",
+        "-t",
+        help="Devices that share each layer; above 1 with --fidelity operator.",
+        show_default="1",
+    ),
 ]
 Phase = Annotated[
-    str | None, typer.Option("--phase", help="decode or prefill, for a language model.", autocompletion=_phases)
+    str | None,
+    typer.Option("--phase", help="decode or prefill, for a language model.", autocompletion=completion.phases),
 ]
 Explain = Annotated[bool, typer.Option("--explain", help="Show the derivation: each equation with the numbers put in.")]
-Form = Annotated[Output, typer.Option("--output", "-o", help="Form of the answer.")]
+Form = Annotated[
+    Output, typer.Option("--output", "-o", help="Form of the answer; `mlsysim schema` has that of its JSON.")
+]
 
 
-def show_table(form: Output, headers: Sequence[str], rows: Sequence[Sequence[Any]], align: str | None = None) -> None:
-    """Print rows as a text table, a Markdown table or a list of JSON objects."""
-    if form is Output.json:
-        typer.echo(json.dumps([dict(zip(headers, row, strict=True)) for row in rows], indent=2, ensure_ascii=False))
-    else:
-        typer.echo((text_table if form is Output.text else markdown_table)(headers, rows, align))
+def given(**options: Any) -> dict[str, Any]:
+    """Return the options that stand on the command line: the others keep the defaults of the solver."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def model_of(name: str) -> Workload:
+    """Return a model by its name, or that of a `config.json`."""
+    from mlsysim import Models
+
+    return Models.from_hf(name) if name.endswith(".json") else Models[name]
+
+
+def device_of(name: str) -> HardwareNode:
+    """Return a device by its name, or one of a YAML file of your own: ``FILE.yaml:NAME``."""
+    from mlsysim import Hardware
+
+    file, colon, entry = name.rpartition(":")
+    if name.endswith((".yaml", ".yml")):
+        mine = Hardware.load(name)
+        if len(mine) != 1:
+            raise InputError(f"{name} has several devices: write one of {', '.join(f'{name}:{n}' for n in mine.names)}")
+        return next(iter(mine))
+    return Hardware.load(file)[entry] if colon and file.endswith((".yaml", ".yml")) else Hardware[name]
+
+
+def fleet_of(name: str | None, hardware: str | None, devices: int | None, fabric: str | None) -> Fleet:
+    """Return a cluster by its name, or the fleet of a number of devices."""
+    from mlsysim import Fleet, Node, Systems
+    from mlsysim.errors import positive_integer
+    from mlsysim.systems.types import DEVICES_IN_A_NODE
+
+    if name is not None:
+        for option, value in (("HARDWARE", hardware), ("--devices", devices), ("--fabric", fabric)):
+            if value is not None:
+                raise InputError(f"--fleet {name} says what the fleet is made of: leave {option} {value} out")
+        return Systems.Clusters[name]
+    if hardware is None or devices is None:
+        raise InputError("a fleet is missing: give --fleet NAME, or HARDWARE with --devices N")
+    device, number = device_of(hardware), positive_integer("--devices", devices)
+    network = None if fabric is None else Systems.Fabrics[fabric]
+    called, whole = f"{number} x {device.name}", number % DEVICES_IN_A_NODE == 0
+    if number > DEVICES_IN_A_NODE and not whole:
+        raise InputError(f"--devices must be below 8, one node, or a multiple of 8, nodes of eight; got {number}")
+    if number > DEVICES_IN_A_NODE and network is None:
+        raise InputError(
+            f"--devices {number} makes {number // DEVICES_IN_A_NODE} nodes: give --fabric, the network between them,"
+            " such as InfiniBand_NDR"
+        )
+    if whole:
+        return Fleet(name=called, hw=device, count=number // DEVICES_IN_A_NODE, fabric=network)
+    if device.interconnect is None:
+        raise InputError(f"{device.name} has no links of its own to make a node of: give --fleet")
+    links = device.interconnect.bandwidth
+    node = Node(name=called, accelerator=device, accelerators_per_node=number, intra_node_bw=links)
+    return Fleet(name=called, node=node, count=1, fabric=network)
+
+
+def amount_of(option: str, text: str | None) -> Any:
+    """Return a number, or a number with its unit as a quantity, such as ``"50 ms"``."""
+    from mlsysim.core.assertions import quantity
+
+    if text is None:
+        return None
+    try:
+        return quantity(text)
+    except InputError as error:
+        raise InputError(f"{option} {error}") from None
+
+
+def listed(text: str) -> list[str]:
+    """Return the parts of a list with commas."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def numbers_of(option: str, text: str) -> list[int]:
+    """Return whole numbers: a list ``1,8,64``, a range ``1:9`` or ``0:100:10``, or a series ``1:1024:2x``.
+
+    Examples
+    --------
+    >>> numbers_of("--batch-size", "1,8"), numbers_of("--batch-size", "1:4"), numbers_of("--batch-size", "1:64:4x")
+    ([1, 8], [1, 2, 3, 4], [1, 4, 16, 64])
+    """
+    found: list[int] = []
+    for part in listed(text):
+        bounds = part.removesuffix("x").split(":")
+        try:
+            first, last, step = (*map(int, bounds), *([int(bounds[0])] if len(bounds) == 1 else []), 1, 0)[:3]
+        except ValueError:
+            raise InputTypeError(
+                f"{option} must be whole numbers such as 1,8,64, a range 1:16, or a series 1:1024:2x; got {part!r}"
+            ) from None
+        factor = part.endswith("x")
+        if len(bounds) > 3 or last < first or step < 1 + factor or (factor and (len(bounds) < 3 or first < 1)):
+            raise InputError(f"{option} must count up, such as 1:16, 1:100:10 or 1:1024:2x; got {part!r}")
+        while first <= last:
+            found.append(first)
+            first = first * step if factor else first + step
+    if not found:
+        raise InputError(f"{option} must have at least one value; got {text!r}")
+    return found

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
-from mlsysim.cli.options import Form, Output, show_table
-from mlsysim.errors import unknown
+from mlsysim.cli import completion
+from mlsysim.cli.answers import Output, json_of, say, show_table
+from mlsysim.cli.options import Form
 
-
-def _catalogs() -> list[str]:
-    from mlsysim.catalogs import CATALOGS
-
-    return list(CATALOGS)
-
-
-def _schemas() -> list[str]:
-    from mlsysim.catalogs import SCHEMAS
-
-    return [*SCHEMAS, "scenario"]
-
-
-Catalog = Annotated[str, typer.Argument(help="hardware, models, systems or infra.", autocompletion=_catalogs)]
+Catalog = Annotated[str, typer.Argument(help="hardware, models, systems or infra.", autocompletion=completion.catalogs)]
+FIGURE_HEADERS = ["Figure", "Value", "Condition", "Source"]
+FIELD_HEADERS = ["Field", "Value"]
+WALL_HEADERS = ["Wall", "Name", "Domain", "Solver", "Term"]
 
 
 def zoo(
     catalog: Catalog = "hardware",
-    name: Annotated[str | None, typer.Argument(help="One entry: its figures, each with its source.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="One entry: its figures, each with its source.", autocompletion=completion.entries),
+    ] = None,
     match: Annotated[str | None, typer.Option(help="Only rows in which this text stands, in any column.")] = None,
-    sort: Annotated[str | None, typer.Option(help="Sort by this column.")] = None,
+    sort: Annotated[str | None, typer.Option(help="Sort by this column.", autocompletion=completion.columns)] = None,
     descending: Annotated[bool, typer.Option("--descending", help="Largest first.")] = False,
     output: Form = Output.text,
 ) -> None:
@@ -47,7 +40,7 @@ def zoo(
     from mlsysim.zoo import BRIEF, arranged, figures, rows
 
     if name is not None:
-        show_table(output, ["Figure", "Value", "Condition", "Source"], figures(entry(name, catalog)))
+        show_table(output, FIGURE_HEADERS, figures(entry(name, catalog)))
         return
     found = rows(catalog)
     columns = BRIEF.get(catalog, tuple(found[0])) if output is Output.text else tuple(found[0])
@@ -56,8 +49,15 @@ def zoo(
 
 
 def cite(
-    name: Annotated[str, typer.Argument(help="An entry, such as Hardware.Cloud.H100, or H100 for short.")],
-    path: Annotated[str | None, typer.Argument(help="One figure, such as memory.bandwidth.")] = None,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="An entry, such as Hardware.Cloud.H100, or H100 for short.", autocompletion=completion.all_entries
+        ),
+    ],
+    path: Annotated[
+        str | None, typer.Argument(help="One figure, such as memory.bandwidth.", autocompletion=completion.paths)
+    ] = None,
     output: Form = Output.text,
 ) -> None:
     """Say where the figures of an entry come from: value, condition, date and source.
@@ -71,34 +71,48 @@ def cite(
 
     record = entry(name)
     if path is None:
-        show_table(output, ["Figure", "Value", "Condition", "Source"], figures(record))
-    elif output is Output.json:
-        figure = record.source(path).figure
-        typer.echo(json.dumps(figure.model_dump() | {"cited": figure.cited}, indent=2, ensure_ascii=False))
+        show_table(output, FIGURE_HEADERS, figures(record))
+        return
+    figure = record.source(path).figure
+    told = figure.model_dump() | {"cited": figure.cited}
+    if output is Output.json:
+        say(json_of(told))
+    elif output is Output.text:
+        say(str(record.source(path)))
     else:
-        typer.echo(str(record.source(path)))
+        show_table(
+            output, FIELD_HEADERS, [(name, value) for name, value in told.items() if value is not None], None, [told]
+        )
 
 
 def schema(
-    kind: Annotated[str, typer.Argument(help="hardware, model, system, grid or scenario.", autocompletion=_schemas)],
+    kind: Annotated[
+        list[str],
+        typer.Argument(
+            help="A kind of file: hardware, model, system, grid, scenario. Or a command, for its JSON: eval, serve,"
+            " train, lower, sweep, audit, zoo, cite, walls; optimize parallelism, batching or placement.",
+            autocompletion=completion.schemas,
+            metavar="KIND|COMMAND",
+        ),
+    ],
 ) -> None:
-    """Print the JSON Schema of a file of records or of a scenario: an editor checks and completes your YAML with it.
+    """Print a JSON Schema: of a file that you write, or of the JSON that a command answers.
 
-    For instance:
+    An editor checks and completes your YAML with the first, a program checks an answer with the second:
 
         mlsysim schema hardware > hardware.schema.json
-    """
-    from mlsysim.catalogs import SCHEMAS, json_schema
-    from mlsysim.core import scenario
 
-    if kind not in {*SCHEMAS, "scenario"}:
-        raise unknown("schema", kind, [*SCHEMAS, "scenario"])
-    found = scenario.json_schema() if kind == "scenario" else json_schema(kind)
-    typer.echo(json.dumps(found, indent=2))
+        mlsysim schema optimize parallelism > answer.schema.json
+    """
+    from mlsysim.cli.schemas import json_schema
+
+    say(json_of(json_schema(" ".join(kind))))
 
 
 def walls(
-    number: Annotated[int | None, typer.Argument(help="One wall, by its number.")] = None,
+    number: Annotated[
+        int | None, typer.Argument(help="One wall, by its number.", autocompletion=completion.walls)
+    ] = None,
     output: Form = Output.text,
 ) -> None:
     """List the 22 walls, or one with its equation, symbols and sources.
@@ -111,12 +125,11 @@ def walls(
     from mlsysim.references import reference
 
     if number is None:
-        headers = ["Wall", "Name", "Domain", "Solver", "Term"]
-        show_table(output, headers, [(w.number, w.name, w.domain, w.solver, w.term) for w in WALLS])
+        show_table(output, WALL_HEADERS, [(w.number, w.name, w.domain, w.solver, w.term) for w in WALLS])
         return
     one = wall(number)
     rows = [("Name", one.name), ("Domain", one.domain), ("Question", one.question), ("Equation", one.equation)]
     rows += [(symbol, meaning) for symbol, meaning in one.symbols.items()]
     rows += [("Solver", one.solver), ("Acts on", f"{one.term}: {one.effect}")]
     rows += [("Source", str(reference(key))) for key in one.sources]
-    show_table(output, ["Field", "Value"], rows)
+    show_table(output, FIELD_HEADERS, rows)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, get_type_hints
 
 from mlsysim.core.assertions import Metric, Verdict
 from mlsysim.core.pipeline import Pipeline
-from mlsysim.core.result import Field, Result
+from mlsysim.core.result import Field, Result, Rows, object_schema
 from mlsysim.core.scenario import Scenario
 from mlsysim.core.signatures import inputs_of, solvers
 from mlsysim.core.solver.fleet.inputs import Span
@@ -64,31 +64,31 @@ _FROM = {
 class Scorecard(Result):
     """A scenario at three levels, each with the claims about it, and the results behind it."""
 
-    scenario = Field("Scenario")
-    feasibility = Field(_LEVELS["feasibility"])
-    feasible = Field("  works")
+    scenario = Field("Scenario", kind=str)
+    feasibility = Field(_LEVELS["feasibility"], kind=str)
+    feasible = Field("  works", kind=bool)
     memory_footprint = Field("  memory needed", "byte", "GB", optional=True)
     memory_capacity = Field("  memory of a device", "byte", "GB", optional=True)
-    performance = Field(_LEVELS["performance"])
+    performance = Field(_LEVELS["performance"], kind=str)
     latency = Field("  time of a pass or step", "s", "ms", optional=True)
     ttft = Field("  time to the first token", "s", "ms", optional=True)
     itl = Field("  time between tokens", "s", "ms", optional=True)
     throughput = Field("  throughput", "1/s", optional=True)
     token_rate = Field("  tokens a second", "token/s", optional=True)
-    mfu = Field("  MFU", optional=True)
-    bottleneck = Field("  bottleneck", optional=True)
-    goodput = Field("  goodput", optional=True)
+    mfu = Field("  MFU", optional=True, kind=float)
+    bottleneck = Field("  bottleneck", optional=True, kind=str)
+    goodput = Field("  goodput", optional=True, kind=float)
     training_time = Span("  training, with all that it loses", "s", "day", optional=True)
-    cost = Field(_LEVELS["cost"])
+    cost = Field(_LEVELS["cost"], kind=str)
     tco = Field("  cost", "dollar", optional=True)
     energy = Field("  energy", "J", "kWh", optional=True)
     carbon_footprint = Span("  emissions", "gCO2e", "tCO2e", optional=True)
     water = Field("  water", "liter", optional=True)
-    passed = Field("Passed")
-    verdicts = Field("Assertions", hidden=True)
+    passed = Field("Passed", kind=bool)
+    verdicts = Field("Assertions", hidden=True, kind=Rows(claim=str, holds=bool, found=str))
     results = Field("Results", hidden=True)
-    notes = Field("Notes")
-    would_fit = Field("What would fit")
+    notes = Field("Notes", kind=tuple[str, ...])
+    would_fit = Field("What would fit", kind=tuple[str, ...])
 
     def __str__(self) -> str:
         return "\n\n".join([super().__str__(), *([text_table(*self._claims())] if self.verdicts else [])])
@@ -106,6 +106,18 @@ class Scorecard(Result):
             "verdicts": [verdict._asdict() for verdict in self.verdicts],
             "results": {name: result.to_dict() for name, result in self.results.items()},
         }
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of `to_dict`, in which each result stands under the name of its solver."""
+        found = super().json_schema()
+        answers = {
+            name: get_type_hints(solver.solve)["return"].json_schema()
+            for name, solver in solvers().items()
+            if name in {*ON_A_FLEET, *ON_A_DEVICE, *IN_TRAINING}
+        }
+        found["properties"]["results"] = object_schema(answers) | {"required": [], "minProperties": 1}
+        return found
 
     def _claims(self) -> tuple[list[str], list[tuple[str, str, str]]]:
         told = [(one.claim, "holds" if one.holds else "fails", one.found) for one in self.verdicts]

@@ -15,11 +15,41 @@ from mlsysim.tables import html_table, markdown_table, text_table
 from mlsysim.units import Quantity, pretty, unit
 
 
+def object_schema(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON Schema of an object that has just these properties."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def schema_of(kind: Any) -> dict[str, Any]:
+    """Return the JSON Schema of a type, or of a table by the types of its columns.
+
+    Examples
+    --------
+    >>> schema_of(Rows(name=str))["items"]["properties"]
+    {'name': {'type': 'string'}}
+    """
+    from pydantic import TypeAdapter
+
+    if isinstance(kind, Rows):
+        return {"type": "array", "items": object_schema({name: schema_of(one) for name, one in kind.items()})}
+    return TypeAdapter(Any if kind is None else kind).json_schema()
+
+
+class Rows(dict[str, Any]):
+    """The type of a table that a result has as a field: the type of each column by its name."""
+
+
 class Field:
     """A field of a result: stored as a plain number in `stored`, read as a quantity in `shown`.
 
     Without a unit the value is handed out as it is: a fraction, a name, a flag. An `optional` field is left out of
-    tables where the question does not ask for it, a `hidden` one always: it has a table of its own.
+    tables where the question does not ask for it, a `hidden` one always: it has a table of its own. `kind` is the type
+    of what is stored, by default a number where there is a unit; an `optional` field may also be None.
     """
 
     def __init__(
@@ -30,9 +60,11 @@ class Field:
         *,
         optional: bool = False,
         hidden: bool = False,
+        kind: Any = None,
     ) -> None:
         self.label, self.stored, self.shown = label, stored, shown or stored
         self.optional, self.hidden = optional, hidden
+        self.kind = float if kind is None and stored is not None else kind
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -60,6 +92,12 @@ class Field:
         if isinstance(value, tuple):
             return "; ".join(value)
         return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of what is stored, with the label and the unit as its description."""
+        schema = schema_of(self.kind | None if self.optional and self.kind is not None else self.kind)
+        unit_told = f" [{self.stored}]" if self.stored else ""
+        return schema | {"description": f"{self.label.strip()}{unit_told}"}
 
 
 class Later(partial):
@@ -174,6 +212,25 @@ class Result:
         """
         units = {name: field.stored for name, field in self.fields().items() if field.stored}
         return {"result": type(self).__name__, **self.plain, "units": units}
+
+    @classmethod
+    def json_schema(cls) -> dict[str, Any]:
+        """Return the JSON Schema of `to_dict`, read from the fields: their types, their units, which may be null.
+
+        Examples
+        --------
+        >>> from mlsysim.core.solver.node.single import PerformanceProfile
+        >>> PerformanceProfile.json_schema()["properties"]["latency"]
+        {'type': 'number', 'description': 'Latency [s]'}
+        """
+        units = {name: {"const": field.stored} for name, field in cls.fields().items() if field.stored}
+        return object_schema(
+            {
+                "result": {"const": cls.__name__},
+                **{name: field.json_schema() for name, field in cls.fields().items()},
+                "units": object_schema(units),
+            }
+        )
 
     def to_json(self, indent: int | None = 2) -> str:
         """Return `to_dict` as JSON."""

@@ -1,5 +1,6 @@
 """Figures: one function for each, in a house style with a light and a dark variant."""
 
+from mlsysim.viz.audit import plot_audit
 from mlsysim.viz.batch import plot_batch
 from mlsysim.viz.fidelity import plot_fidelity
 from mlsysim.viz.generations import growth, plot_growth
@@ -19,6 +20,7 @@ __all__ = [
     "iron_law_terms",
     "kernel_groups",
     "light_and_dark",
+    "plot_audit",
     "plot_batch",
     "plot_fabrics",
     "plot_fidelity",

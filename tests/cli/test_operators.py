@@ -40,7 +40,7 @@ def test_offload_keeps_the_rest_on_the_host():
 
 def test_breakdown_follows_the_result_and_implies_the_operator_level():
     out = run("eval", "Llama3_8B", "H100", "--breakdown").stdout
-    figures, _, kernels = out.partition("\n\n")
+    figures, _, kernels = out.partition("\n\nKernels\n\n")
     assert "Fidelity                        operator" in figures
     names = [line.split("  ")[0] for line in kernels.splitlines()[2:]]
     profile = Engine.solve(Models.Llama3_8B, Hardware.H100, fidelity="operator")

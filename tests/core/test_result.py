@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from typing import get_type_hints
 
+import jsonschema
 import pytest
 
 from mlsysim import Engine, Hardware, Models, ServingModel
@@ -168,3 +170,28 @@ def test_a_misspelt_field_gets_the_nearest_one():
 def test_the_fields_are_described_on_the_class():
     assert isinstance(type(PROFILE).latency, Field)
     assert type(PROFILE).latency.label == "Latency"
+
+
+def _results():
+    from mlsysim.core.evaluation import Scorecard
+    from mlsysim.core.signatures import solvers
+
+    answers = {get_type_hints(solver.solve).get("return") for solver in solvers().values()}
+    return sorted({one for one in answers if isinstance(one, type)} | {Scorecard}, key=lambda one: one.__name__)
+
+
+@pytest.mark.parametrize("answer", _results(), ids=lambda one: one.__name__)
+def test_each_result_has_a_schema_that_says_the_type_of_every_field(answer):
+    schema = answer.json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert [name for name, field in answer.fields().items() if field.kind is None and name != "results"] == []
+    assert schema["required"] == list(schema["properties"])
+
+
+def test_the_schema_holds_for_an_answer_and_not_for_another_type_or_unit():
+    profile = Engine.solve(Models.Llama3_8B, Hardware.AppleM3Max, fidelity="operator")
+    answer, schema = json.loads(profile.to_json()), type(profile).json_schema()
+    jsonschema.validate(answer, schema)
+    for change in ({"latency": "4 ms"}, {"feasible": 1}, {"units": answer["units"] | {"latency": "ms"}}, {"more": 1}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(answer | change, schema)

@@ -22,6 +22,7 @@ EXPECTED = [
     "zoo/infrastructure.html",
     "guide/walls.html",
     "guide/fidelity.html",
+    "guide/command_line.html",
     "api/index.html",
 ]
 SORTED = "const c = document.querySelectorAll('.sortable tbody tr td:first-child'); return [...c].map(e => e.innerText)"

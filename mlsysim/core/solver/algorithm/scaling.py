@@ -19,22 +19,22 @@ from mlsysim.units import pretty, strip
 class ScalingResult(Result):
     """How a budget of arithmetic is best spent on parameters and tokens."""
 
-    law = Field("Law")
+    law = Field("Law", kind=str)
     compute_budget = Field("Budget", "flop", "EFLOP")
     parameters = Field("Parameters", "param", "Bparam")
     optimal_tokens = Field("Tokens", "token")
-    tokens_per_parameter = Field("Tokens for each parameter")
-    regime = Field("Compared with the optimum")
-    predicted_loss = Field("Loss [nat/token]", optional=True)
-    loss_penalty = Field("  above the lowest", optional=True)
+    tokens_per_parameter = Field("Tokens for each parameter", kind=float)
+    regime = Field("Compared with the optimum", kind=str)
+    predicted_loss = Field("Loss [nat/token]", optional=True, kind=float)
+    loss_penalty = Field("  above the lowest", optional=True, kind=float)
     optimal_parameters = Field("Optimal parameters", "param", "Bparam")
-    optimal_ratio = Field("  tokens for each")
+    optimal_ratio = Field("  tokens for each", kind=float)
     training_compute = Field("Arithmetic of training", "flop", "EFLOP")
     inference_tokens = Field("Tokens of use", "token", optional=True)
     lifetime_compute = Field("Arithmetic of training and use", "flop", "EFLOP", optional=True)
     lifetime_saved = Field("  less than that of the compute-optimal model", "flop", "EFLOP", optional=True)
     break_even_tokens = Field("Tokens of use that pay for a smaller model", "token", optional=True)
-    notes = Field("Notes")
+    notes = Field("Notes", kind=tuple[str, ...])
 
     @property
     def model(self) -> TransformerWorkload:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
-from mlsysim.core.result import Field, Result
+from mlsysim.core.result import Field, Result, Rows
 from mlsysim.core.solver.analysis.filling import exceeded_by, wait_tail
 from mlsysim.core.solver.base import Solver, check_hardware, check_model
 from mlsysim.core.solver.node.queues import LARGEST_LOAD, Queue, Service
@@ -47,32 +47,43 @@ class _Points(Field):
         ]
 
 
+POINTS = Rows(
+    batch_size=int,
+    p99_latency=float | None,
+    mean_latency=float | None,
+    throughput=float,
+    capacity=float,
+    service_time=float,
+    meets_sla=bool,
+)
+
+
 class BatchingResult(Result):
     """The batch that answers soonest of those that keep up, and what every other one would do."""
 
-    model = Field("Model")
-    hardware = Field("Device")
-    is_feasible = Field("Target can be met")
-    best_batch_size = Field("Best batch")
-    max_throughput = Field("Requests completed", "1/s")
-    p99_latency = Field("99th percentile of the latency", "s")
+    model = Field("Model", kind=str)
+    hardware = Field("Device", kind=str)
+    is_feasible = Field("Target can be met", kind=bool)
+    best_batch_size = Field("Best batch", kind=int | None)
+    max_throughput = Field("Requests completed", "1/s", kind=float | None)
+    p99_latency = Field("99th percentile of the latency", "s", kind=float | None)
     sla_latency = Field("  target", "s")
-    mean_latency = Field("Mean latency", "s")
-    fill_delay = Field("  until the batch is full", "s")
-    queue_delay = Field("  until a replica is free", "s")
-    service_time = Field("  serving the batch", "s")
-    capacity = Field("Requests that could be served", "1/s")
-    utilization = Field("  share in use")
-    memory_batch = Field("Largest batch that fits and was tried")
+    mean_latency = Field("Mean latency", "s", kind=float | None)
+    fill_delay = Field("  until the batch is full", "s", kind=float | None)
+    queue_delay = Field("  until a replica is free", "s", kind=float | None)
+    service_time = Field("  serving the batch", "s", kind=float | None)
+    capacity = Field("Requests that could be served", "1/s", kind=float | None)
+    utilization = Field("  share in use", kind=float | None)
+    memory_batch = Field("Largest batch that fits and was tried", kind=int)
     arrival_rate = Field("Requests that arrive", "1/s")
-    num_replicas = Field("Replicas")
-    seq_len = Field("Tokens of a prompt", optional=True)
-    output_tokens = Field("Tokens of an answer", optional=True)
-    precision = Field("Precision")
-    fidelity = Field("Fidelity")
-    pareto_front = _Points("Capacity against latency", hidden=True)
-    points = _Points("Every batch that fits", hidden=True)
-    notes = Field("Notes")
+    num_replicas = Field("Replicas", kind=int)
+    seq_len = Field("Tokens of a prompt", optional=True, kind=int)
+    output_tokens = Field("Tokens of an answer", optional=True, kind=int)
+    precision = Field("Precision", kind=str)
+    fidelity = Field("Fidelity", kind=str)
+    pareto_front = _Points("Capacity against latency", hidden=True, kind=POINTS)
+    points = _Points("Every batch that fits", hidden=True, kind=POINTS)
+    notes = Field("Notes", kind=tuple[str, ...])
 
 
 class _Choice(NamedTuple):

@@ -7,7 +7,7 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
-from mlsysim.core.result import Field, Result
+from mlsysim.core.result import Field, Result, Rows
 from mlsysim.core.solver.base import Solver
 from mlsysim.core.solver.fleet.distributed import check_training, job_of, length_of, operations
 from mlsysim.core.solver.fleet.layout import SCHEDULES, Layout, divisors, stacked_layers
@@ -47,29 +47,33 @@ class _Splits(Field):
         ]
 
 
+CONFIG = dict[str, int | str]
+SPLITS = Rows(config=CONFIG, mfu=float, step_time=float, throughput=float, memory=float)
+
+
 class ParallelismResult(Result):
     """The fastest split, the others by speed and by memory, and why the rest was rejected."""
 
-    model = Field("Model")
-    fleet = Field("Fleet")
-    feasible = Field("Something fits")
-    best_config = _Config("Best split")
-    best_step_time = Field("Step", "s")
-    best_mfu = Field("MFU")
-    best_throughput = Field("Throughput", "token/s")
-    best_memory = Field("Memory needed, of one device", "byte", "GB")
+    model = Field("Model", kind=str)
+    fleet = Field("Fleet", kind=str)
+    feasible = Field("Something fits", kind=bool)
+    best_config = _Config("Best split", kind=CONFIG | None)
+    best_step_time = Field("Step", "s", kind=float | None)
+    best_mfu = Field("MFU", kind=float | None)
+    best_throughput = Field("Throughput", "token/s", kind=float | None)
+    best_memory = Field("Memory needed, of one device", "byte", "GB", kind=float | None)
     memory_capacity = Field("Memory of the device", "byte", "GB")
-    total_searched = Field("Splits looked at")
-    total_feasible = Field("  that fit")
-    nearest_config = _Config("Split that lacks least", optional=True)
+    total_searched = Field("Splits looked at", kind=int)
+    total_feasible = Field("  that fit", kind=int)
+    nearest_config = _Config("Split that lacks least", optional=True, kind=CONFIG)
     memory_missing = Field("  memory that it lacks", "byte", "GB", optional=True)
-    batch_size = Field("Sequences in a step")
-    seq_len = Field("Tokens of a sequence")
-    precision = Field("Precision")
-    top_candidates = _Splits("Best of each split", hidden=True)
-    frontier = _Splits("Time against memory", hidden=True)
-    rejected = Field("Rejected, by reason", hidden=True)
-    notes = Field("Notes")
+    batch_size = Field("Sequences in a step", kind=int)
+    seq_len = Field("Tokens of a sequence", kind=int)
+    precision = Field("Precision", kind=str)
+    top_candidates = _Splits("Best of each split", hidden=True, kind=SPLITS)
+    frontier = _Splits("Time against memory", hidden=True, kind=SPLITS)
+    rejected = Field("Rejected, by reason", hidden=True, kind=Rows(reason=str, count=int, example=str))
+    notes = Field("Notes", kind=tuple[str, ...])
 
 
 class Candidate(NamedTuple):

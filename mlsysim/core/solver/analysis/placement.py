@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mlsysim.core.result import Field, Result
+from mlsysim.core.result import Field, Result, Rows
 from mlsysim.core.solver.base import Solver
 from mlsysim.core.solver.fleet.inputs import Span, check_fleet
 from mlsysim.core.solver.operations.economics import EconomicsModel
@@ -24,23 +24,37 @@ from mlsysim.units import amount, pretty
 Place = GridProfile | Datacenter
 
 
+PLACES = Rows(
+    region=str,
+    total_usd=float,
+    tco_usd=float,
+    energy_cost_usd=float,
+    carbon_cost_usd=float,
+    carbon_footprint_kg=float,
+    total_energy_kwh=float,
+    pue=float,
+    latency_s=float | None,
+    lacks=str | None,
+)
+
+
 class PlacementResult(Result):
     """The region that costs least, and what each of the others would cost."""
 
-    best_region = Field("Best region")
-    is_feasible = Field("Near enough")
-    lowest_tco = Named("Cost with emissions paid for", "dollar")
-    carbon_footprint = Field("Emissions of the electricity", "kgCO2e", "tCO2e")
-    total_energy_kwh = Field("Energy with the building", "kWh")
-    pue = Field("PUE")
-    scope = Field("Emissions counted")
+    best_region = Field("Best region", kind=str | None)
+    is_feasible = Field("Near enough", kind=bool)
+    lowest_tco = Named("Cost with emissions paid for", "dollar", kind=float | None)
+    carbon_footprint = Field("Emissions of the electricity", "kgCO2e", "tCO2e", kind=float | None)
+    total_energy_kwh = Field("Energy with the building", "kWh", kind=float | None)
+    pue = Field("PUE", kind=float | None)
+    scope = Field("Emissions counted", kind=str)
     carbon_tax_per_ton = Named("Price of emissions", "dollar/tCO2e")
-    cheapest_untaxed = Field("Best region without that price")
-    cleanest = Field("Region with the least emissions")
+    cheapest_untaxed = Field("Best region without that price", kind=str | None)
+    cleanest = Field("Region with the least emissions", kind=str | None)
     max_latency = Field("Longest way to the users", "s", "ms", optional=True)
     duration = Span("Time", "s", "day")
-    top_candidates = Field("Every region", hidden=True)
-    notes = Field("Notes")
+    top_candidates = Field("Every region", hidden=True, kind=PLACES)
+    notes = Field("Notes", kind=tuple[str, ...])
 
     def candidates(self) -> Places:
         """Return the regions as a table, the cheapest first, those too far away last.

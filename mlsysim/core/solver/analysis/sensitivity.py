@@ -38,16 +38,16 @@ class _InItsUnit(Field):
 class SensitivityResult(Result):
     """How a result answers to each parameter, and which it answers to most."""
 
-    of = Field("Of")
-    metric = Field("Result")
-    baseline = _InItsUnit("  at the base", hidden=True)
-    unit = Field("  in", hidden=True)
-    binding_constraint = Field("Binding")
-    binding_constraints = Field("  each of", hidden=True)
-    feasible = Field("Fits in memory", optional=True)
-    sensitivities = Field("Elasticities", hidden=True)
-    perturbation_pct = Field("Step up and down [%]")
-    notes = Field("Notes")
+    of = Field("Of", kind=str)
+    metric = Field("Result", kind=str)
+    baseline = _InItsUnit("  at the base", hidden=True, kind=float)
+    unit = Field("  in", hidden=True, kind=str | None)
+    binding_constraint = Field("Binding", kind=str)
+    binding_constraints = Field("  each of", hidden=True, kind=tuple[str, ...])
+    feasible = Field("Fits in memory", optional=True, kind=bool)
+    sensitivities = Field("Elasticities", hidden=True, kind=dict[str, Any])
+    perturbation_pct = Field("Step up and down [%]", kind=float)
+    notes = Field("Notes", kind=tuple[str, ...])
 
     def rows(self) -> Iterator[tuple[str, str]]:
         """The label and the value of each field, and a row for each elasticity."""

@@ -18,21 +18,21 @@ STORAGE, NETWORK, HOST_LINK = "Storage", "Network", "Host link"
 class DataResult(Result):
     """How fast data arrive at devices, and which stage limits them."""
 
-    hardware = Field("Device")
-    devices = Field("Devices")
+    hardware = Field("Device", kind=str)
+    devices = Field("Devices", kind=int)
     demand_bw = Field("Data demand", "byte/s", "MB/s")
     supply_bw = Field("Data supply", "byte/s", "GB/s")
-    storage_bw = Field("  through storage", "byte/s", "GB/s")
+    storage_bw = Field("  through storage", "byte/s", "GB/s", kind=float | None)
     network_bw = Field("  through the network", "byte/s", "GB/s", optional=True)
-    host_bw = Field("  through the host link", "byte/s", "GB/s")
+    host_bw = Field("  through the host link", "byte/s", "GB/s", kind=float | None)
     margin = Field("Supply less demand", "byte/s", "GB/s")
-    utilization = Field("Demand over supply")
-    is_stalled = Field("Devices wait for data")
-    stall_fraction = Field("Share of the time that they wait")
-    bottleneck = Field("Slowest stage")
-    cache_hit_rate = Field("Share served from the cache")
+    utilization = Field("Demand over supply", kind=float)
+    is_stalled = Field("Devices wait for data", kind=bool)
+    stall_fraction = Field("Share of the time that they wait", kind=float)
+    bottleneck = Field("Slowest stage", kind=str)
+    cache_hit_rate = Field("Share served from the cache", kind=float)
     step_time = Field("Time of a step, fed with data", "s", "ms", optional=True)
-    notes = Field("Notes")
+    notes = Field("Notes", kind=tuple[str, ...])
 
 
 class DataModel(Solver):

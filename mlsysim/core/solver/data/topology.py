@@ -41,22 +41,22 @@ OTHER_NAMES = {
 class TopologyResult(Result):
     """What a network carries between its halves, and how many links its messages cross."""
 
-    fabric = Field("Fabric")
-    topology = Field("Topology")
-    layout = Field("Layout")
-    num_nodes = Field("Nodes")
+    fabric = Field("Fabric", kind=str)
+    topology = Field("Topology", kind=str)
+    layout = Field("Layout", kind=str)
+    num_nodes = Field("Nodes", kind=int)
     bisection_bw = Field("Bisection bandwidth, per direction", "byte/s", "GB/s")
-    bisection_bw_fraction = Field("Part of full bisection")
+    bisection_bw_fraction = Field("Part of full bisection", kind=float)
     effective_bw = Field("Bandwidth of a node across the cut", "byte/s", "GB/s")
     node_bw = Field("Bandwidth of a node into the network", "byte/s", "GB/s")
-    hops_avg = Field("Mean hops")
-    hops_max = Field("Most hops")
-    hops_within_rail = Field("  mean within a rail", optional=True)
-    hops_cross_rail = Field("  mean from rail to rail", optional=True)
-    links = Field("Links", optional=True)
-    switches = Field("Switches", optional=True)
+    hops_avg = Field("Mean hops", kind=float)
+    hops_max = Field("Most hops", kind=int)
+    hops_within_rail = Field("  mean within a rail", optional=True, kind=float)
+    hops_cross_rail = Field("  mean from rail to rail", optional=True, kind=float)
+    links = Field("Links", optional=True, kind=int)
+    switches = Field("Switches", optional=True, kind=int)
     exchange_time = Field("Exchange across the cut, at least", "s", "ms", optional=True)
-    notes = Field("Notes")
+    notes = Field("Notes", kind=tuple[str, ...])
 
 
 class TopologyModel(Solver):

@@ -16,20 +16,20 @@ from mlsysim.units import Quantity, UnitError
 class TransformationResult(Result):
     """How long the preparation of a batch takes, and what it does to the step."""
 
-    batch_size = Field("Batch size")
-    workers = Field("Workers of the host")
+    batch_size = Field("Batch size", kind=int)
+    workers = Field("Workers of the host", kind=int)
     transform_time = Field("Preparation of a batch", "s", "ms")
     accelerator_step_time = Field("Step of the accelerator alone", "s", "ms")
     step_time = Field("Step", "s", "ms")
-    is_bottleneck = Field("Preparation takes longer")
-    accelerator_utilization = Field("Share of the step that the accelerator works")
-    slowdown_factor = Field("Slowdown of the step")
-    workers_needed = Field("Workers that would keep up")
+    is_bottleneck = Field("Preparation takes longer", kind=bool)
+    accelerator_utilization = Field("Share of the step that the accelerator works", kind=float)
+    slowdown_factor = Field("Slowdown of the step", kind=float)
+    workers_needed = Field("Workers that would keep up", kind=int)
     throughput = Field("Samples trained on", "1/s")
     workload_data_rate = Field("Data demand, if it never waits", "byte/s", "MB/s")
-    cache_hit_rate = Field("Share of the samples cached")
-    prefetch = Field("Preparation beside training")
-    notes = Field("Notes")
+    cache_hit_rate = Field("Share of the samples cached", kind=float)
+    prefetch = Field("Preparation beside training", kind=bool)
+    notes = Field("Notes", kind=tuple[str, ...])
 
 
 class TransformationModel(Solver):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from mlsysim.core.result import Field, Later, Result
+from mlsysim.core.result import Field, Later, Result, Rows
 from mlsysim.core.solver.base import Solver, check_hardware, check_model, counted
 from mlsysim.core.solver.capacity import Account, what_fits
 from mlsysim.core.solver.node.clock import Clock, notes_on
@@ -20,12 +20,27 @@ from mlsysim.physics.elementwise import maximum, some, where
 from mlsysim.tables import html_table, text_table
 from mlsysim.units import pretty
 
+KERNELS = Rows(
+    name=str,
+    kind=str,
+    count=float,
+    m=float | None,
+    n=float | None,
+    k=float | None,
+    flops=float,
+    traffic=float,
+    time=float,
+    overhead=float,
+    total=float,
+    limit=str,
+)
+
 
 class PerformanceProfile(Result):
     """How one forward pass runs on one device, or on a tensor-parallel group of them."""
 
-    model = Field("Model")
-    hardware = Field("Device")
+    model = Field("Model", kind=str)
+    hardware = Field("Device", kind=str)
     latency = Field("Latency", "s", "ms")
     latency_compute = Field("  arithmetic alone", "s", "ms")
     latency_memory = Field("  memory traffic alone", "s", "ms")
@@ -33,8 +48,8 @@ class PerformanceProfile(Result):
     latency_network = Field("  exchange between devices", "s", "ms", optional=True)
     latency_offload = Field("  reading what lies on the host", "s", "ms", optional=True)
     throughput = Field("Throughput", "1/s")
-    bottleneck = Field("Bottleneck")
-    feasible = Field("Fits in memory")
+    bottleneck = Field("Bottleneck", kind=str)
+    feasible = Field("Fits in memory", kind=bool)
     memory_footprint = Field("Memory needed", "byte", "GB")
     weights_size = Field("  weights", "byte", "GB")
     kv_cache_size = Field("  KV cache", "byte", "GB")
@@ -44,22 +59,22 @@ class PerformanceProfile(Result):
     flops = Field("Operations", "flop", "GFLOP")
     traffic = Field("Memory traffic", "byte", "GB")
     arithmetic_intensity = Field("Arithmetic intensity", "flop/byte")
-    ridge_point = Field("Ridge point", "flop/byte")
-    mfu = Field("MFU")
-    energy = Field("Energy", "J")
-    energy_source = Field("  by")
-    batch_size = Field("Batch size")
-    tensor_parallel = Field("Devices that share each layer")
-    phase = Field("Phase")
-    precision = Field("Precision")
-    compute_precision = Field("  computed in")
-    efficiency = Field("Efficiency of the arithmetic")
-    efficiency_source = Field("  from")
-    fidelity = Field("Fidelity")
-    calibration = Field("  calibration", optional=True)
-    operators = Field("Kernels", hidden=True)
-    notes = Field("Notes")
-    would_fit = Field("What would fit")
+    ridge_point = Field("Ridge point", "flop/byte", kind=float | None)
+    mfu = Field("MFU", kind=float)
+    energy = Field("Energy", "J", kind=float | None)
+    energy_source = Field("  by", kind=str)
+    batch_size = Field("Batch size", kind=int)
+    tensor_parallel = Field("Devices that share each layer", kind=int)
+    phase = Field("Phase", kind=str)
+    precision = Field("Precision", kind=str)
+    compute_precision = Field("  computed in", kind=str)
+    efficiency = Field("Efficiency of the arithmetic", kind=float)
+    efficiency_source = Field("  from", kind=str)
+    fidelity = Field("Fidelity", kind=str)
+    calibration = Field("  calibration", optional=True, kind=str)
+    operators = Field("Kernels", hidden=True, kind=KERNELS)
+    notes = Field("Notes", kind=tuple[str, ...])
+    would_fit = Field("What would fit", kind=tuple[str, ...])
 
     def breakdown(self) -> Breakdown:
         """Return what each kernel takes, the longest first; only where the fidelity is ``"operator"``.

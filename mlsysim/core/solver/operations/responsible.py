@@ -21,16 +21,16 @@ from mlsysim.units import amount
 class ResponsibleEngineeringResult(Result):
     """The noise and the time of private training, and the samples that a group needs."""
 
-    noise_multiplier = Field("Noise multiplier")
-    gradient_noise = Field("Noise in each entry of the mean gradient", optional=True)
-    single_step_noise_multiplier = Field("Noise multiplier of one step without sampling", optional=True)
-    epsilon = Field("Privacy loss, epsilon")
-    delta = Field("  may fail with probability, delta")
-    sampling_rate = Field("Share of the data in a batch")
-    steps = Field("Steps")
-    dp_slowdown_factor = Field("Slower by, at most")
-    dp_slowdown_least = Field("  at least")
-    slowdown_source = Field("  by")
+    noise_multiplier = Field("Noise multiplier", kind=float)
+    gradient_noise = Field("Noise in each entry of the mean gradient", optional=True, kind=float)
+    single_step_noise_multiplier = Field("Noise multiplier of one step without sampling", optional=True, kind=float)
+    epsilon = Field("Privacy loss, epsilon", kind=float)
+    delta = Field("  may fail with probability, delta", kind=float)
+    sampling_rate = Field("Share of the data in a batch", kind=float)
+    steps = Field("Steps", kind=int)
+    dp_slowdown_factor = Field("Slower by, at most", kind=float)
+    dp_slowdown_least = Field("  at least", kind=float)
+    slowdown_source = Field("  by", kind=str)
     base_training_time = Span("Training without privacy", "s", "hour")
     effective_training_time = Span("  with it, at most", "s", "hour")
     effective_training_time_least = Span("  at least", "s", "hour")
@@ -38,10 +38,10 @@ class ResponsibleEngineeringResult(Result):
     subgroup_samples_difference = Field("  for its difference from the others", "dimensionless", optional=True)
     required_samples = Field("Samples of everybody that hold so many", "dimensionless")
     additional_data_requirement = Field("  beyond those that there are", "dimensionless")
-    min_subgroup_prevalence = Field("Share of the group")
-    margin = Field("Margin")
-    confidence = Field("Confidence")
-    notes = Field("Notes")
+    min_subgroup_prevalence = Field("Share of the group", kind=float)
+    margin = Field("Margin", kind=float)
+    confidence = Field("Confidence", kind=float)
+    notes = Field("Notes", kind=tuple[str, ...])
 
 
 class ResponsibleEngineeringModel(Solver):

@@ -1,5 +1,7 @@
-"""`mlsysim run`, as a user runs it."""
+"""`mlsysim eval` of a scenario, as a user runs it."""
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -17,7 +19,7 @@ def run(tmp_path):
         path = tmp_path / "chat.yaml"
         path.write_text(text)
         return subprocess.run(
-            [COMMAND, "run", str(path), *options], capture_output=True, text=True, env={"COLUMNS": "100", "PATH": ""}
+            [COMMAND, "eval", str(path), *options], capture_output=True, text=True, env={"COLUMNS": "100", "PATH": ""}
         )
 
     return run_file
@@ -64,7 +66,7 @@ def test_a_wrong_file_ends_with_2_and_a_readable_line(run, text, words):
 
 
 def test_a_missing_file_ends_with_2():
-    done = subprocess.run([COMMAND, "run", "nowhere.yaml"], capture_output=True, text=True)
+    done = subprocess.run([COMMAND, "eval", "nowhere.yaml"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "nowhere.yaml" in done.stderr
 
@@ -89,3 +91,32 @@ def test_the_schema_of_a_scenario_can_be_printed():
     done = subprocess.run([COMMAND, "schema", "scenari"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "did you mean 'scenario'" in done.stderr
+
+
+def test_csv_has_the_figures_or_the_walls(run):
+    figures = {row["figure"]: row for row in csv.DictReader(io.StringIO(run(GOOD, "--output", "csv").stdout))}
+    assert (figures["bottleneck"]["value"], figures["latency"]["unit"]) == ("Memory", "s")
+    walls = list(csv.DictReader(io.StringIO(run(GOOD, "--walls", "--output", "csv").stdout)))
+    assert [int(row["wall"]) for row in walls] == list(range(1, 23))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("H100",), "leave H100 out"),
+        (("--batch-size", "3"), "write batch_size into"),
+        (("--explain",), "several results"),
+    ],
+)
+def test_what_is_said_of_one_pass_does_not_go_with_a_scenario(run, options, words):
+    done = run(GOOD, *options)
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_one_word_that_is_no_file_asks_for_the_hardware():
+    done = subprocess.run([COMMAND, "eval", "Llama3_8B"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "HARDWARE is missing" in done.stderr
+    done = subprocess.run([COMMAND, "eval", "Llama3_8B", "H100", "--walls"], capture_output=True, text=True)
+    assert "--walls is for a scenario" in done.stderr
