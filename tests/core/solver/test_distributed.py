@@ -86,7 +86,7 @@ class TestPipeline:
     def test_zero_bubble_takes_what_is_left_of_the_gradients_of_weights(self):
         """(P - 1)·(t_f + t_i - t_w) of one stage."""
         step = step_of(gpt(), pp_size=4, schedule="zero-bubble", tp_size=1)
-        layers = step.layers
+        layers = step.passes[0]
         assert step.times(True, 1.0).idle == pytest.approx(3 * (layers.forward + layers.inputs - layers.weights))
 
     def test_sends_are_charged(self):

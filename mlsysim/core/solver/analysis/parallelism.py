@@ -212,11 +212,11 @@ def _config(layout: Layout, recompute: str) -> dict[str, Any]:
 def search(job: Job, space: Space, overlap: bool) -> tuple[list[Candidate], Rejections]:
     """Return every split that fits, with its time, and why the others were rejected.
 
-    Memory comes first, for it is cheap. Splits with equal shapes share the times of their kernels, and those with equal
-    shards the times of their exchange.
+    Memory comes first, for it is cheap. What splits have in common is worked out once.
     """
     capacity, rejected, found = job.kernels.hardware.plain.capacity, Rejections(), []
     shards: dict[tuple[int, ...], Shard] = {}
+    known: dict[Any, Any] = {}
     for degrees in space.splits(job.model, job.seq_len, rejected):
         tensor, context, _, _, expert = degrees
         for layout in space.layouts(job.model, degrees):
@@ -224,7 +224,7 @@ def search(job: Job, space: Space, overlap: bool) -> tuple[list[Candidate], Reje
             if shape not in shards:
                 shards[shape] = Shard(job, *shape, 1, layout.sequence_parallel)
             for recompute in space.recompute:
-                step = Step(job, layout, recompute, shards[shape])
+                step = Step(job, layout, recompute, shards[shape], known)
                 memory = step.memory.total
                 if memory > capacity:
                     rejected.lacks(memory - capacity, layout, recompute)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from mlsysim.core.solver.fleet.groups import Group
 from mlsysim.core.solver.fleet.layout import Layout
@@ -16,6 +17,31 @@ from mlsysim.physics import parallel, training, training_memory
 from mlsysim.physics.equation import part
 from mlsysim.physics.precision import ELEMENT_SIZE
 from mlsysim.physics.roofline import memory_time
+
+
+STAGE = ("tensor", "pipeline", "expert", "stage_layers", "ends_as_layers")
+"""What of a layout decides which parameters a device has."""
+SHARD = ("tensor", "context", "expert", "microbatch_size", "slices", "sequence_parallel")
+"""What of a layout decides the shapes of its kernels."""
+REPLICAS = ("context", "data", "shard_size", "zero_stage")
+"""What of a layout decides how replicas divide states and exchange gradients."""
+
+
+def once(*parts: str, recompute: bool = False) -> Callable[[Callable[[Step], Any]], Any]:
+    """Declare what of a layout a property depends on: steps of a job that are equal in it share the value."""
+    key = attrgetter(*parts)
+
+    def decorate(method: Callable[[Step], Any]) -> Any:
+        def get(step: Step) -> Any:
+            asked = method, key(step.layout), recompute and step.recompute
+            value = step.known.get(asked)
+            if value is None:
+                value = step.known[asked] = method(step)
+            return value
+
+        return property(get, doc=method.__doc__)
+
+    return decorate
 
 
 class Memory(NamedTuple):
@@ -73,12 +99,15 @@ class Step:
         ``"none"``, ``"selective"`` (attention) or ``"full"`` (each layer).
     shard
         A microbatch on one device.
+    known
+        What steps of the same job have worked out, each by what it depends on; a search hands it from step to step.
     """
 
     job: Job
     layout: Layout
     recompute: str
     shard: Shard
+    known: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, job: Job, layout: Layout, recompute: str) -> Step:
@@ -86,30 +115,16 @@ class Step:
         shape = layout.tensor, layout.context, layout.expert, layout.microbatch_size
         return cls(job, layout, recompute, Shard(job, *shape, layout.slices, layout.sequence_parallel))
 
-    @cached_property
-    def layers(self) -> Passes:
-        """A microbatch through the layers of the slowest stage."""
-        return self._every.scaled(self._stage[0] / self.job.model.layers)
+    @once(*SHARD, "stage_layers", "ends_as_layers", recompute=True)
+    def passes(self) -> tuple[Passes, Passes]:
+        """A microbatch through the layers of the slowest stage, and through what else it has: an end of the stack."""
+        whole, ends, layers = self.shard.layers(self.recompute), self.shard.ends, self.layout.stage_layers
+        each = whole.busy / self.job.model.layers
+        inner = self.layout.ends_as_layers and each >= ends.busy
+        held = layers - (self.layout.ends_as_layers and not inner)
+        return whole.scaled(held / self.job.model.layers), ends.scaled(not inner)
 
-    @cached_property
-    def ends(self) -> Passes:
-        """A microbatch through what else the slowest stage has: embedding, or output head and loss."""
-        return self.shard.ends.scaled(self._stage[1])
-
-    @cached_property
-    def _every(self) -> Passes:
-        return self.shard.layers(self.recompute)
-
-    @cached_property
-    def _stage(self) -> tuple[int, int]:
-        """Layers of the slowest stage, and whether it has an end of the stack."""
-        layers = self.layout.stage_layers
-        if not self.layout.ends_as_layers:
-            return layers, 1
-        inner = self._every.busy / self.job.model.layers >= self.shard.ends.busy
-        return (layers, 0) if inner else (layers - 1, 1)
-
-    @cached_property
+    @once(*STAGE)
     def parameters(self) -> Held:
         """Parameters of the stage that holds most: its layers, and the first one's embedding or the last one's head."""
         layout, model = self.layout, self.job.model
@@ -125,13 +140,12 @@ class Step:
 
     def times(self, overlap: bool, straggler: float) -> Times:
         """Return where the time goes, given whether exchange overlaps and how much slower the slowest device is."""
-        layout, layers, ends = self.layout, self.layers, self.ends
+        layout, (layers, ends) = self.layout, self.passes
         number, added = layout.microbatches, self._accumulation_time()
         busy = number * (layers.busy + ends.busy)
-        idle, sends = self._idle() if layout.pipeline > 1 else 0.0, number * self.sends()
-        reduced, gathered = self.data_times
-        exposed = self._exposed(reduced, gathered) if overlap else reduced + gathered
-        update = self._update_time()
+        idle, sends = self._idle(layers) if layout.pipeline > 1 else 0.0, number * self.sends
+        exchanged, exposed = self._exchange
+        exposed, update = exposed if overlap else exchanged, self._states[-1]
         waiting = (straggler - 1) * (busy + idle)
         return Times(
             compute=number * (layers.compute + ends.compute) + added,
@@ -145,7 +159,7 @@ class Step:
             update=update,
             waiting=waiting,
             total=busy + added + idle + sends + exposed + update + waiting,
-            data=reduced + gathered,
+            data=exchanged,
             busy=number * layers.busy,
         )
 
@@ -163,8 +177,8 @@ class Step:
             moved += (job.size + job.gradient_size) * self.parameters.all
         return layout.microbatches * memory_time.plain(moved, job.reached)
 
-    def _idle(self) -> float:
-        layout, layers = self.layout, self.layers
+    def _idle(self, layers: Passes) -> float:
+        layout = self.layout
         with part("Pipeline"):
             if layout.schedule == "zero-bubble":
                 half = layers.exchange / 2
@@ -174,6 +188,7 @@ class Step:
             shape = layout.pipeline, layout.virtual_stages, layout.microbatches
             return parallel.pipeline_bubble.plain(ideal, *shape)
 
+    @once(*SHARD, "data", "pipeline", "virtual_stages")
     def sends(self) -> float:
         """Time of passing activations and their gradients from stage to stage, of one microbatch.
 
@@ -190,7 +205,7 @@ class Step:
                 hop = min(network.send(stream, *row), hop + network.gather(stream, group))
         return 2 * layout.virtual_stages * hop
 
-    @cached_property
+    @once(*STAGE, *REPLICAS, "microbatches")
     def data_times(self) -> tuple[float, float]:
         """Time of summing the gradients and of gathering weights, over the replicas."""
         held = self.parameters
@@ -216,11 +231,14 @@ class Step:
         summed = network.all_reduce(gradients / sharing, far)
         return repeats * reduced + summed, (2 * repeats if layout.zero_stage == 3 else 1) * gathered
 
+    @once(*STAGE, *REPLICAS, "microbatches", "microbatch_size", "slices", "sequence_parallel", recompute=True)
+    def _exchange(self) -> tuple[float, float]:
+        """The data-parallel exchange, and what of it the passes beside it do not hide."""
+        reduced, gathered = self.data_times
+        return reduced + gathered, self._exposed(reduced, gathered) if reduced else 0.0
+
     def _exposed(self, reduced: float, gathered: float) -> float:
-        """What of the data-parallel exchange the passes beside it do not hide."""
-        layout, layers = self.layout, self.layers
-        if not reduced:
-            return 0.0
+        layout, (layers, _) = self.layout, self.passes
         number = layout.microbatches if layout.zero_stage > 1 else 1
         buckets = number * layout.stage_layers
         if layout.zero_stage == 3:
@@ -232,15 +250,14 @@ class Step:
             return exposed
         return exposed + parallel.exposed_time.plain(gathered, layers.forward, buckets // number)
 
-    def _update_time(self) -> float:
-        held, memory = self.parameters, self.memory
-        shared, own = self._shards
+    def _update_time(self, optimizer: float) -> float:
+        held, (shared, own) = self.parameters, self._shards
         updated = held.shared / shared.optimizer + held.own / own.optimizer
         copied = 1 if master_size(stored_format(self.job.precision)) else 2
-        sizes = updated * self.job.gradient_size, memory.optimizer, updated * self.job.size
+        sizes = updated * self.job.gradient_size, optimizer, updated * self.job.size
         return memory_time.plain(training.optimizer_traffic.plain(*sizes, copied), self.job.reached)
 
-    @cached_property
+    @once("expert", *REPLICAS)
     def _shards(self) -> tuple[Shards, Shards]:
         """Among how many devices states are divided: those that all replicas share, and those of experts."""
         layout = self.layout
@@ -249,11 +266,22 @@ class Step:
             return shared, shared
         return shared, zero_shards(layout.zero_stage, layout.shard_size // layout.expert * layout.context)
 
-    @cached_property
+    @property
     def memory(self) -> Memory:
         """What the device that holds most needs."""
-        layout, held, job = self.layout, self.parameters, self.job
-        shared, own = self._shards
+        job = self.job
+        with part("Memory"):
+            *states, _ = self._states
+            activations, buffers = self._kept
+            if self.layout.zero_stage == 3:
+                buffers += (2 if job.prefetch else 1) * self.parameters.all * job.size / job.model.layers
+            terms = *states, activations, buffers
+            return Memory(*terms, training_memory.training_footprint.plain(*terms))
+
+    @once(*STAGE, *REPLICAS)
+    def _states(self) -> tuple[float, float, float, float]:
+        """Weights, gradients and states of the optimizer [byte], and the time in which it updates them [s]."""
+        held, job, (shared, own) = self.parameters, self.job, self._shards
 
         def states(size: float, by: str) -> float:
             whole = training_memory.state_bytes.plain(held.shared, size, shards=getattr(shared, by))
@@ -261,15 +289,11 @@ class Step:
                 return whole
             return whole + training_memory.state_bytes.plain(held.own, size, shards=getattr(own, by))
 
-        with part("Memory"):
-            weights, gradients = states(job.size, "weights"), states(job.gradient_size, "gradients")
-            optimizer = states(job.state_size, "optimizer")
-            activations, buffers = self._kept()
-            if layout.zero_stage == 3:
-                buffers += (2 if job.prefetch else 1) * held.all * job.size / job.model.layers
-            terms = weights, gradients, optimizer, activations, buffers
-            return Memory(*terms, training_memory.training_footprint.plain(*terms))
+        weights, gradients = states(job.size, "weights"), states(job.gradient_size, "gradients")
+        optimizer = states(job.state_size, "optimizer")
+        return weights, gradients, optimizer, self._update_time(optimizer)
 
+    @once(*SHARD, "pipeline", "virtual_stages", "microbatches", "stage_layers", "ends_as_layers", recompute=True)
     def _kept(self) -> tuple[float, float]:
         """Activations that wait for their backward pass, and those that are alive beside them."""
         job, layout, tokens = self.job, self.layout, self.shard.tokens
