@@ -29,7 +29,9 @@ def prefill_points(system: str, dtype: str) -> Points:
     rows = read("context_attention_flops.csv")
     rows = rows[(rows.system == system) & (rows.attn_dtype == dtype) & (rows.kv_dtype == dtype)]
     # Half of 4·B·S²·h·d, and the diagonal: a token attends to itself and to those before it.
-    rows = rows.assign(flops=2.0 * rows.heads_of.map(HEADS) * HEAD * rows.batch * rows.isl * (rows.isl + 1))
+    rows = rows.assign(
+        flops=2.0 * rows.heads_of.map(HEADS).astype(float) * HEAD * rows.batch * rows.isl * (rows.isl + 1)
+    )
     least = rows.flops / device(system).plain.peaks.get(PRECISIONS[dtype], 1.0)
     return fastest(rows.assign(least=least), "framework", ["heads_of", "batch", "isl"])
 
