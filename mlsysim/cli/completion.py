@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -94,11 +96,31 @@ def zero_stages() -> list[str]:
     return ["0", "1", "2", "3"]
 
 
-def figures() -> list[str]:
-    """The figures of a sweep."""
-    from mlsysim.core.sweep import FIGURES
+def sweeps() -> list[str]:
+    """The questions of a sweep."""
+    from mlsysim.cli.sweeping import QUESTIONS
 
-    return list(FIGURES)
+    return list(QUESTIONS)
+
+
+def _solver(context: typer.Context) -> Any:
+    """The solver that a sweep asks."""
+    from mlsysim.cli.sweeping import QUESTIONS
+    from mlsysim.core import solver
+
+    return getattr(solver, QUESTIONS[context.params.get("ask") or "pass"][0])
+
+
+def inputs(context: typer.Context) -> list[str]:
+    """The inputs of the solver that a sweep asks."""
+    from mlsysim.core.signatures import inputs_of
+
+    return [f"{name}=" for name in inputs_of(_solver(context))]
+
+
+def figures(context: typer.Context) -> list[str]:
+    """The figures of a sweep."""
+    return list(_solver(context).varying)
 
 
 def catalogs() -> list[str]:
@@ -151,12 +173,13 @@ def schemas() -> list[str]:
     return list(dict.fromkeys(word for kind in KINDS for word in kind.split()))
 
 
-def several(choices: Callable[[], list[str]]) -> Callable[[str], list[str]]:
+def several(choices: Callable[..., list[str]]) -> Callable[[typer.Context, str], list[str]]:
     """Return the completion of a list with commas, whose last part is being written."""
+    asks = bool(inspect.signature(choices).parameters)
 
-    def completed(incomplete: str) -> list[str]:
+    def completed(context: typer.Context, incomplete: str) -> list[str]:
         before, comma, _ = incomplete.rpartition(",")
-        return [f"{before}{comma}{choice}" for choice in choices()]
+        return [f"{before}{comma}{choice}" for choice in (choices(context) if asks else choices())]
 
     return completed
 

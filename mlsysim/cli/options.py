@@ -157,6 +157,24 @@ def amount_of(option: str, text: str | None) -> Any:
         raise InputError(f"{option} {error}") from None
 
 
+def value_of(text: str) -> Any:
+    """Return a value as it is written: a flag, a number, a number with its unit, or a name.
+
+    Examples
+    --------
+    >>> value_of("true"), value_of("8"), value_of("0.5"), value_of("fp8")
+    (True, 8, 0.5, 'fp8')
+    """
+    from mlsysim.core.assertions import quantity
+
+    if text.casefold() in ("true", "false"):
+        return text.casefold() == "true"
+    if not (text[0].isdigit() or text[0] in "+-."):
+        return text
+    found = quantity(text)
+    return int(found) if isinstance(found, float) and found.is_integer() and text.lstrip("+-").isdigit() else found
+
+
 def listed(text: str) -> list[str]:
     """Return the parts of a list with commas."""
     return [part.strip() for part in text.split(",") if part.strip()]

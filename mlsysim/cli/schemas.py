@@ -81,19 +81,26 @@ def _of(*names: str) -> Callable[[], dict[str, Any]]:
 
 
 def _sweep() -> dict[str, Any]:
-    from mlsysim.core.result import Rows, object_schema, schema_of
-    from mlsysim.core.solver.node.single import PerformanceProfile
-    from mlsysim.core.sweep import AXES, FIGURES
+    from mlsysim.cli.sweeping import QUESTIONS
 
-    fields = PerformanceProfile.fields()
-    kinds = {"model": str, "hardware": str, "precision": str, "seq_len": int | None, "batch_size": int}
-    rows = schema_of(Rows({name: kinds[name] for name in AXES}))
-    for name in FIGURES:
-        rows["items"]["properties"][name] = fields[name].json_schema()
+    return {"anyOf": [_rows_of(name) for name, _ in QUESTIONS.values()]}
+
+
+def _rows_of(name: str) -> dict[str, Any]:
+    """The schema of a sweep of one solver: its figures, and whatever axes were asked for."""
+    from mlsysim.core import solver
+    from mlsysim.core.result import Rows, object_schema, schema_of
+    from mlsysim.core.signatures import result_of
+
+    asked = getattr(solver, name)
+    fields = {figure: result_of(asked).fields()[figure] for figure in asked.varying}
+    rows = schema_of(Rows({"model": str, "hardware": str, "precision": str, "batch_size": int}))
+    rows["items"]["properties"] |= {figure: field.json_schema() for figure, field in fields.items()}
     rows["items"]["required"] = list(rows["items"]["properties"])
-    units = object_schema({name: {"const": fields[name].stored} for name in FIGURES if fields[name].stored})
-    count = {"type": "integer", "minimum": 0}
-    return object_schema({"result": {"const": "Sweep"}, "asked": count, "left": count, "rows": rows, "units": units})
+    rows["items"]["additionalProperties"] = {"type": ["string", "number", "boolean", "null"]}
+    units = object_schema({figure: {"const": field.stored} for figure, field in fields.items() if field.stored})
+    count, named = {"type": "integer", "minimum": 0}, {"result": {"const": "Sweep"}, "solver": {"const": name}}
+    return object_schema(named | {"asked": count, "left": count, "rows": rows, "units": units})
 
 
 def _audit() -> dict[str, Any]:

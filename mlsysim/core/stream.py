@@ -28,7 +28,8 @@ BLOCK = 1_000_000
 """Configurations of a block, which is one file."""
 IN_FLIGHT = 32
 """Blocks that an executor holds at once."""
-MANIFEST = "sweep.json"
+MANIFEST = "_sweep.json"
+"""What the folder is for; readers of Parquet pass over names that begin with an underscore or a dot."""
 
 
 class Block(NamedTuple):
@@ -48,7 +49,7 @@ class Block(NamedTuple):
         needed = self.figures and (*self.figures, *(claim.metric for claim in claims_of(self.where or "")))
         sweep = Sweep(self.solver, self.space, self.fixed, columns_of(self.solver, self.space, self.fixed, needed))
         table = _table(sweep if self.where is None else sweep.where(self.where), self.figures)
-        unfinished = f"{self.path}.{uuid4().hex}"
+        unfinished = Path(self.path).with_name(f".{Path(self.path).name}.{uuid4().hex}")
         kinds = {field.name: str(field.type) for field in table.schema}
         parquet.write_table(
             table,
@@ -206,6 +207,8 @@ def stream(
     )
     with progress("Sweeping to disk", space.size) as advance, _executor(executor, scheduler) as workers:
         _run(blocks, workers, advance)
+    for left in folder.glob(".part-*"):  # by a run that was cut short
+        left.unlink()
     return Stream(folder)
 
 

@@ -6,7 +6,7 @@ import io
 import pandas
 import pytest
 
-from mlsysim import Engine, Hardware, Models
+from mlsysim import Engine, Hardware, Models, ServingModel, sweep
 from mlsysim.cli.options import numbers_of
 from tests.cli.calls import asked, call
 
@@ -98,6 +98,65 @@ def test_where_nothing_is_left_it_ends_with_3():
     ],
 )
 def test_bad_options_end_with_2_and_one_line(options, words):
+    done = call("sweep", "ResNet50", "H100", *options)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_serving_and_training_sweep_too_over_any_further_input():
+    answer = asked(
+        *("sweep", "Llama3_70B", "H100,H200", "--ask", "serve", "-b", "1:16:4x", "-p", "fp8", "-f", "operator"),
+        *("--set", "tensor_parallel=4,8", "--set", "output_tokens=512", "--where", "feasible and tpot < 30 ms"),
+        *("--best", "maximize: batch_size"),
+    )
+    assert answer["solver"] == "ServingModel"
+    assert answer["asked"] == 2 * 2 * 3
+    found = sweep(
+        ServingModel(),
+        model=Models.Llama3_70B,
+        hardware=[Hardware.H100, Hardware.H200],
+        tensor_parallel=[4, 8],
+        precision="fp8",
+        batch_size=[1, 4, 16],
+        output_tokens=512,
+        fidelity="operator",
+    ).where("feasible and tpot < 30 ms")
+    assert answer["left"] == len(found)
+    assert sorted(row["itl"] for row in answer["rows"]) == sorted(found.column("itl").tolist())
+    assert answer["rows"][0]["batch_size"] == 16
+    trained = asked("sweep", "GPT2", "A100", "--ask", "train", "-p", "bf16", "--set", "recompute=none,full")
+    assert [row["recompute"] for row in trained["rows"]] == ["none", "full"]
+
+
+def test_more_rows_than_memory_holds_go_to_a_folder_and_a_stopped_run_goes_on(tmp_path):
+    folder = tmp_path / "rows"
+    ask = ("sweep", "Llama3_8B", "A100,H100", "-b", "1:1000", "--where", "feasible", "--to", str(folder))
+    done = call(*ask, "--figures", "latency,throughput")
+    kept = Engine.sweep(Models.Llama3_8B, [Hardware.A100, Hardware.H100], range(1, 1001)).where("feasible")
+    assert done.stdout == f"Stream({len(kept):,} rows of 2,000 configurations in 1 files of {folder})\n"
+    frame = pandas.read_parquet(folder)
+    assert frame["latency"].tolist() == kept.column("latency").tolist()
+    assert call(*ask, "--figures", "latency,throughput").stdout == done.stdout
+    refused = call(*ask, "--figures", "latency")
+    assert refused.returncode == 2
+    assert "has another sweep" in refused.stderr
+    assert call(*ask[:-1], str(tmp_path / "none"), "--where", "latency < 1 ns").returncode == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--ask", "serv"), "did you mean 'serve'"),
+        (("--set", "tensor_paralel=2"), "did you mean 'tensor_parallel'"),
+        (("--set", "tensor_parallel"), "--set must read NAME=VALUES"),
+        (("--set", "offload=maybe"), "offload must be True or False"),
+        (("--figures", "latency"), "--figures needs --to FOLDER"),
+        (("--workers", "2", "--to", "rows.csv"), "--workers needs --to FOLDER; got --to rows.csv"),
+        (("--to", "/proc/nowhere", "--figures", "latency"), "cannot be written"),
+    ],
+)
+def test_bad_further_options_end_with_2_and_one_line(options, words):
     done = call("sweep", "ResNet50", "H100", *options)
     assert done.returncode == 2
     assert words in done.stderr

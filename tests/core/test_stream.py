@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
+import pandas
 import pytest
 
 from mlsysim import Hardware, Infra, Models, ServingModel, SingleNodeModel, SustainabilityModel, Systems, stream, sweep
@@ -110,7 +111,10 @@ def test_a_block_that_was_cut_short_leaves_no_file_that_is_read(tmp_path, monkey
     with pytest.raises(OSError, match="no space"):
         stream(SingleNodeModel(), tmp_path, INPUTS, figures=["latency"])
     monkeypatch.undo()
+    assert [file.name[:6] for file in tmp_path.iterdir() if file.suffix != ".json"] == [".part-"]
     same(stream(SingleNodeModel(), tmp_path, INPUTS, figures=["latency"]), figures=("latency",))
+    assert not [*tmp_path.glob(".part-*")]
+    assert len(pandas.read_parquet(tmp_path)) == SIZE
 
 
 @pytest.mark.parametrize(
