@@ -18,7 +18,6 @@ from mlsysim.physics.equation import part
 from mlsysim.physics.precision import ELEMENT_SIZE
 from mlsysim.physics.roofline import memory_time
 
-
 STAGE = ("tensor", "pipeline", "expert", "stage_layers", "ends_as_layers")
 """What of a layout decides which parameters a device has."""
 SHARD = ("tensor", "context", "expert", "microbatch_size", "slices", "sequence_parallel")
