@@ -95,10 +95,16 @@ def zero_stages() -> list[str]:
 
 
 def figures() -> list[str]:
-    """The figures of a sweep."""
-    from mlsysim.core.sweep import FIGURES
+    """The figures of a sweep: of a pass, of serving, of training."""
+    from mlsysim.core.signatures import result_of, solvers
 
-    return list(FIGURES)
+    names = ("SingleNodeModel", "ServingModel", "TrainingModel", "DistributedModel")
+    results = [result_of(solvers()[name]) for name in names]
+    return list(
+        dict.fromkeys(
+            name for result in results for name, field in result.fields().items() if field.stored or field.kind is float
+        )
+    )
 
 
 def catalogs() -> list[str]:

@@ -81,19 +81,25 @@ def _of(*names: str) -> Callable[[], dict[str, Any]]:
 
 
 def _sweep() -> dict[str, Any]:
-    from mlsysim.core.result import Rows, object_schema, schema_of
-    from mlsysim.core.solver.node.single import PerformanceProfile
-    from mlsysim.core.sweep import AXES, FIGURES
+    from mlsysim.cli.sweeping import ASKED
 
-    fields = PerformanceProfile.fields()
-    kinds = {"model": str, "hardware": str, "precision": str, "seq_len": int | None, "batch_size": int}
-    rows = schema_of(Rows({name: kinds[name] for name in AXES}))
-    for name in FIGURES:
-        rows["items"]["properties"][name] = fields[name].json_schema()
-    rows["items"]["required"] = list(rows["items"]["properties"])
-    units = object_schema({name: {"const": fields[name].stored} for name in FIGURES if fields[name].stored})
+    return {"anyOf": [_rows(name) for name in (*ASKED.values(), "DistributedModel")]}
+
+
+def _rows(name: str) -> dict[str, Any]:
+    """The schema of a sweep of a solver: a row may have each of its inputs and each figure of its result."""
+    from mlsysim.core.result import object_schema, schema_of
+    from mlsysim.core.signatures import inputs_of, result_of, solvers
+
+    solver, none = solvers()[name], {"type": "null"}
+    fields = {name: field for name, field in result_of(solver).fields().items() if not field.hidden}
+    axes = {one.name: TEXT if one.records else schema_of(one.kind) for one in inputs_of(solver).values()}
+    row = object_schema(axes | {name: {"anyOf": [field.json_schema(), none]} for name, field in fields.items()})
+    units = object_schema({name: {"const": field.stored} for name, field in fields.items() if field.stored})
     count = {"type": "integer", "minimum": 0}
-    return object_schema({"result": {"const": "Sweep"}, "asked": count, "left": count, "rows": rows, "units": units})
+    about = {"result": {"const": "Sweep"}, "solver": {"const": name}, "asked": count, "left": count}
+    rows = {"type": "array", "items": row | {"required": ["model"]}}
+    return object_schema(about | {"rows": rows, "units": units | {"required": []}})
 
 
 def _audit() -> dict[str, Any]:
