@@ -222,7 +222,7 @@ def plain(found: list[dict[str, Cell]]) -> list[dict[str, Any]]:
     --------
     >>> row = next(row for row in plain(rows("hardware")) if row["Name"] == "Cloud.H100")
     >>> row["Bandwidth [byte/s]"], row["Year"]
-    (3350000000000.0, 2023)
+    (3350000000000.0, 2022)
     """
     units = {
         column: next((row[column].figure[1] for row in found if row[column].figure), None)
@@ -236,7 +236,8 @@ def _plain(cell: Cell, unit: str | None) -> Any:
     if cell.text == "–":
         return None
     if cell.figure is None:
-        return cell.order if isinstance(cell.order, int | float) and cell.text == f"{cell.order:,}" else cell.text
+        number = cell.order if isinstance(cell.order, int | float) else None
+        return number if number is not None and cell.text in (f"{number}", f"{number:,}") else cell.text
     value, its_own = cell.figure
     return value if its_own == unit else Quantity(value, its_own).m_as(unit)
 
