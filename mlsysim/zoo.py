@@ -15,7 +15,7 @@ from mlsysim.models.types import Workload
 from mlsysim.records import Figure, Sourced
 from mlsysim.references import source_of
 from mlsysim.systems.types import Fleet, NetworkFabric, Node
-from mlsysim.units import pretty
+from mlsysim.units import Quantity, pretty
 
 BRIEF: dict[str, tuple[str, ...]] = {
     "hardware": ("Name", "Peak", "Memory", "Bandwidth", "Ridge", "TDP"),
@@ -27,19 +27,23 @@ _PRECISIONS = ("fp32", "fp16", "fp8", "fp4", "int8")
 
 
 class Cell(NamedTuple):
-    """What a table shows in one place: text, a number to sort by, the key of a source, the condition of the figure."""
+    """What a table shows in one place: text, a number to sort by, the key of a source, the condition of the figure.
+
+    `figure` is its number with a unit, as a program wants it; None where it is none.
+    """
 
     text: str
     order: float | str | None = None
     source: str | None = None
     condition: str | None = None
+    figure: tuple[float, str] | None = None
 
 
 def _cell(value: float | None, unit: str, figure: Figure | None = None) -> Cell:
     if value is None:
         return Cell("–", -1)
     source, condition = (figure.source, figure.condition) if figure else (None, None)
-    return Cell(pretty(value, unit), value, source, condition)
+    return Cell(pretty(value, unit), value, source, condition, (value, unit))
 
 
 def _hardware_row(group: str, key: str, device: HardwareNode) -> dict[str, Cell]:
@@ -99,7 +103,8 @@ def _quantity_cell(value: Any, figure: Figure | None) -> Cell:
         return Cell("–", -1)
     source, condition = (figure.source, figure.condition) if figure else (None, None)
     if isinstance(value, pint.Quantity):
-        return Cell(f"{value:.4g}", value.to_base_units().magnitude, source, condition)
+        number = (value.magnitude, f"{value.units:~C}")
+        return Cell(f"{value:.4g}", value.to_base_units().magnitude, source, condition, number)
     return Cell(f"{value:,}" if isinstance(value, int | float) else str(value), value, source, condition)
 
 
@@ -208,6 +213,33 @@ def html(catalog: str, group: str | None = None) -> str:
                 place = ElementTree.SubElement(place, "a", about)
             place.text = cell.text
     return ElementTree.tostring(table, "unicode", method="html")
+
+
+def plain(found: list[dict[str, Cell]]) -> list[dict[str, Any]]:
+    """Return rows for a program: plain numbers, with the unit in the name of the column; None where nothing is known.
+
+    Examples
+    --------
+    >>> row = next(row for row in plain(rows("hardware")) if row["Name"] == "Cloud.H100")
+    >>> row["Bandwidth [byte/s]"], row["Year"]
+    (3350000000000.0, 2022)
+    """
+    units = {
+        column: next((row[column].figure[1] for row in found if row[column].figure), None)
+        for column in (found[0] if found else ())
+    }
+    names = {column: f"{column} [{unit}]" if unit else column for column, unit in units.items()}
+    return [{names[column]: _plain(cell, units[column]) for column, cell in row.items()} for row in found]
+
+
+def _plain(cell: Cell, unit: str | None) -> Any:
+    if cell.text == "–":
+        return None
+    if cell.figure is None:
+        number = cell.order if isinstance(cell.order, int | float) else None
+        return number if number is not None and cell.text in (f"{number}", f"{number:,}") else cell.text
+    value, its_own = cell.figure
+    return value if its_own == unit else Quantity(value, its_own).m_as(unit)
 
 
 def arranged(

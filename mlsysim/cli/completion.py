@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from typing import Any
 
 import typer
 
@@ -96,31 +94,17 @@ def zero_stages() -> list[str]:
     return ["0", "1", "2", "3"]
 
 
-def sweeps() -> list[str]:
-    """The questions of a sweep."""
-    from mlsysim.cli.sweeping import QUESTIONS
+def figures() -> list[str]:
+    """The figures of a sweep: of a pass, of serving, of training."""
+    from mlsysim.core.signatures import result_of, solvers
 
-    return list(QUESTIONS)
-
-
-def _solver(context: typer.Context) -> Any:
-    """The solver that a sweep asks."""
-    from mlsysim.cli.sweeping import QUESTIONS
-    from mlsysim.core import solver
-
-    return getattr(solver, QUESTIONS[context.params.get("ask") or "pass"][0])
-
-
-def inputs(context: typer.Context) -> list[str]:
-    """The inputs of the solver that a sweep asks."""
-    from mlsysim.core.signatures import inputs_of
-
-    return [f"{name}=" for name in inputs_of(_solver(context))]
-
-
-def figures(context: typer.Context) -> list[str]:
-    """The figures of a sweep."""
-    return list(_solver(context).varying)
+    names = ("SingleNodeModel", "ServingModel", "TrainingModel", "DistributedModel")
+    results = [result_of(solvers()[name]) for name in names]
+    return list(
+        dict.fromkeys(
+            name for result in results for name, field in result.fields().items() if field.stored or field.kind is float
+        )
+    )
 
 
 def catalogs() -> list[str]:
@@ -173,13 +157,12 @@ def schemas() -> list[str]:
     return list(dict.fromkeys(word for kind in KINDS for word in kind.split()))
 
 
-def several(choices: Callable[..., list[str]]) -> Callable[[typer.Context, str], list[str]]:
+def several(choices: Callable[[], list[str]]) -> Callable[[str], list[str]]:
     """Return the completion of a list with commas, whose last part is being written."""
-    asks = bool(inspect.signature(choices).parameters)
 
-    def completed(context: typer.Context, incomplete: str) -> list[str]:
+    def completed(incomplete: str) -> list[str]:
         before, comma, _ = incomplete.rpartition(",")
-        return [f"{before}{comma}{choice}" for choice in (choices(context) if asks else choices())]
+        return [f"{before}{comma}{choice}" for choice in choices()]
 
     return completed
 

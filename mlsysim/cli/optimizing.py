@@ -9,6 +9,7 @@ import typer
 
 from mlsysim.cli import completion
 from mlsysim.cli.answers import Output, Table, show_result
+from mlsysim.cli.axes import numbers_of
 from mlsysim.cli.options import (
     CalibrationLevel,
     Device,
@@ -31,7 +32,6 @@ from mlsysim.cli.options import (
     given,
     listed,
     model_of,
-    numbers_of,
 )
 from mlsysim.errors import InputError, unknown
 

@@ -8,7 +8,7 @@ import typer
 
 from mlsysim.cli import completion
 from mlsysim.cli.answers import Output
-from mlsysim.errors import InputError, InputTypeError
+from mlsysim.errors import InputError
 
 if TYPE_CHECKING:
     from mlsysim.hardware.types import HardwareNode
@@ -157,52 +157,6 @@ def amount_of(option: str, text: str | None) -> Any:
         raise InputError(f"{option} {error}") from None
 
 
-def value_of(text: str) -> Any:
-    """Return a value as it is written: a flag, a number, a number with its unit, or a name.
-
-    Examples
-    --------
-    >>> value_of("true"), value_of("8"), value_of("0.5"), value_of("fp8")
-    (True, 8, 0.5, 'fp8')
-    """
-    from mlsysim.core.assertions import quantity
-
-    if text.casefold() in ("true", "false"):
-        return text.casefold() == "true"
-    if not (text[0].isdigit() or text[0] in "+-."):
-        return text
-    found = quantity(text)
-    return int(found) if isinstance(found, float) and found.is_integer() and text.lstrip("+-").isdigit() else found
-
-
 def listed(text: str) -> list[str]:
     """Return the parts of a list with commas."""
     return [part.strip() for part in text.split(",") if part.strip()]
-
-
-def numbers_of(option: str, text: str) -> list[int]:
-    """Return whole numbers: a list ``1,8,64``, a range ``1:9`` or ``0:100:10``, or a series ``1:1024:2x``.
-
-    Examples
-    --------
-    >>> numbers_of("--batch-size", "1,8"), numbers_of("--batch-size", "1:4"), numbers_of("--batch-size", "1:64:4x")
-    ([1, 8], [1, 2, 3, 4], [1, 4, 16, 64])
-    """
-    found: list[int] = []
-    for part in listed(text):
-        bounds = part.removesuffix("x").split(":")
-        try:
-            first, last, step = (*map(int, bounds), *([int(bounds[0])] if len(bounds) == 1 else []), 1, 0)[:3]
-        except ValueError:
-            raise InputTypeError(
-                f"{option} must be whole numbers such as 1,8,64, a range 1:16, or a series 1:1024:2x; got {part!r}"
-            ) from None
-        factor = part.endswith("x")
-        if len(bounds) > 3 or last < first or step < 1 + factor or (factor and (len(bounds) < 3 or first < 1)):
-            raise InputError(f"{option} must count up, such as 1:16, 1:100:10 or 1:1024:2x; got {part!r}")
-        while first <= last:
-            found.append(first)
-            first = first * step if factor else first + step
-    if not found:
-        raise InputError(f"{option} must have at least one value; got {text!r}")
-    return found

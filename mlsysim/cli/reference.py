@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlsysim.cli import completion
 from mlsysim.cli.answers import Output, json_of, say, show_table
 from mlsysim.cli.options import Form
+
+if TYPE_CHECKING:
+    from mlsysim.records import Sourced
 
 Catalog = Annotated[str, typer.Argument(help="hardware, models, systems or infra.", autocompletion=completion.catalogs)]
 FIGURE_HEADERS = ["Figure", "Value", "Condition", "Source"]
@@ -37,15 +40,24 @@ def zoo(
         mlsysim zoo hardware H100
     """
     from mlsysim.catalogs import entry
-    from mlsysim.zoo import BRIEF, arranged, figures, rows
+    from mlsysim.zoo import BRIEF, arranged, plain, rows
 
     if name is not None:
-        show_table(output, FIGURE_HEADERS, figures(entry(name, catalog)))
+        _show_figures(entry(name, catalog), output)
         return
     found = rows(catalog)
     columns = BRIEF.get(catalog, tuple(found[0])) if output is Output.text else tuple(found[0])
     shown = arranged(found, match, sort, descending)
-    show_table(output, columns, [[row[column].text for column in columns] for row in shown])
+    records = plain(shown) if output is Output.csv else None
+    show_table(output, columns, [[row[column].text for column in columns] for row in shown], None, records)
+
+
+def _show_figures(record: Sourced, output: Output) -> None:
+    from mlsysim.zoo import figures
+
+    known = record.all_figures.items()
+    plain = [{"figure": path} | figure.model_dump() for path, figure in known] if output is Output.csv else None
+    show_table(output, FIGURE_HEADERS, figures(record), None, plain)
 
 
 def cite(
@@ -67,11 +79,10 @@ def cite(
         mlsysim cite Hardware.Cloud.H100 memory.bandwidth
     """
     from mlsysim.catalogs import entry
-    from mlsysim.zoo import figures
 
     record = entry(name)
     if path is None:
-        show_table(output, FIGURE_HEADERS, figures(record))
+        _show_figures(record, output)
         return
     figure = record.source(path).figure
     told = figure.model_dump() | {"cited": figure.cited}

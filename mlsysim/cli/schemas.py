@@ -81,26 +81,25 @@ def _of(*names: str) -> Callable[[], dict[str, Any]]:
 
 
 def _sweep() -> dict[str, Any]:
-    from mlsysim.cli.sweeping import QUESTIONS
+    from mlsysim.cli.sweeping import ASKED
 
-    return {"anyOf": [_rows_of(name) for name, _ in QUESTIONS.values()]}
+    return {"anyOf": [_rows(name) for name in (*ASKED.values(), "DistributedModel")]}
 
 
-def _rows_of(name: str) -> dict[str, Any]:
-    """The schema of a sweep of one solver: its figures, and whatever axes were asked for."""
-    from mlsysim.core import solver
-    from mlsysim.core.result import Rows, object_schema, schema_of
-    from mlsysim.core.signatures import result_of
+def _rows(name: str) -> dict[str, Any]:
+    """The schema of a sweep of a solver: a row may have each of its inputs and each figure of its result."""
+    from mlsysim.core.result import object_schema, schema_of
+    from mlsysim.core.signatures import inputs_of, result_of, solvers
 
-    asked = getattr(solver, name)
-    fields = {figure: result_of(asked).fields()[figure] for figure in asked.varying}
-    rows = schema_of(Rows({"model": str, "hardware": str, "precision": str, "batch_size": int}))
-    rows["items"]["properties"] |= {figure: field.json_schema() for figure, field in fields.items()}
-    rows["items"]["required"] = list(rows["items"]["properties"])
-    rows["items"]["additionalProperties"] = {"type": ["string", "number", "boolean", "null"]}
-    units = object_schema({figure: {"const": field.stored} for figure, field in fields.items() if field.stored})
-    count, named = {"type": "integer", "minimum": 0}, {"result": {"const": "Sweep"}, "solver": {"const": name}}
-    return object_schema(named | {"asked": count, "left": count, "rows": rows, "units": units})
+    solver, none = solvers()[name], {"type": "null"}
+    fields = {name: field for name, field in result_of(solver).fields().items() if not field.hidden}
+    axes = {one.name: TEXT if one.records else schema_of(one.kind) for one in inputs_of(solver).values()}
+    row = object_schema(axes | {name: {"anyOf": [field.json_schema(), none]} for name, field in fields.items()})
+    units = object_schema({name: {"const": field.stored} for name, field in fields.items() if field.stored})
+    count = {"type": "integer", "minimum": 0}
+    about = {"result": {"const": "Sweep"}, "solver": {"const": name}, "asked": count, "left": count}
+    rows = {"type": "array", "items": row | {"required": ["model"]}}
+    return object_schema(about | {"rows": rows, "units": units | {"required": []}})
 
 
 def _audit() -> dict[str, Any]:

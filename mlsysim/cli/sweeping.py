@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,34 +11,29 @@ import typer
 
 from mlsysim.cli import completion
 from mlsysim.cli.answers import Output, Table, json_of, say
-from mlsysim.cli.options import (
-    HARDWARE,
-    MODEL,
-    CalibrationLevel,
-    Fidelity,
-    Form,
-    KVPrecision,
-    Phase,
-    device_of,
-    listed,
-    model_of,
-    numbers_of,
-    value_of,
-)
-from mlsysim.errors import InputError, UnknownName, positive_integer, unknown
+from mlsysim.cli.axes import NUMBERS, machines, models_of, values_of
+from mlsysim.cli.options import HARDWARE, MODEL, Form, listed
+from mlsysim.errors import InputError, unknown
 
 if TYPE_CHECKING:
     from mlsysim.core.solver.base import Solver
     from mlsysim.core.sweep import Sweep
 
-SHORT = {"batch_size": "Batch", "seq_len": "Tokens", "bottleneck": "Limit", "feasible": "Fits"}
-NUMBERS = "a list 1,8,64, a range 1:16 or 0:100:10, a series 1:1024:2x"
-QUESTIONS = {
-    "pass": ("SingleNodeModel", ("latency", "throughput", "bottleneck", "feasible", "mfu")),
-    "serve": ("ServingModel", ("ttft", "itl", "throughput", "decode_bottleneck", "feasible")),
-    "train": ("TrainingModel", ("step_time", "token_rate", "bottleneck", "feasible", "mfu")),
+ASKED = {"eval": "SingleNodeModel", "serve": "ServingModel", "train": "TrainingModel"}
+"""The solver of each command; on a fleet, `train` asks `DistributedModel`."""
+SHORT = {
+    "batch_size": "Batch",
+    "seq_len": "Tokens",
+    "tensor_parallel": "Devices",
+    "bottleneck": "Limit",
+    "feasible": "Fits",
+    "ttft": "TTFT",
+    "itl": "ITL",
+    "tpot": "TPOT",
 }
-"""The solver of each question, and the figures that a listing shows."""
+"""Words that fit above a column."""
+SHOWN = 20
+"""Rows of a text where no other number is asked for."""
 
 
 def sweep(
@@ -50,46 +46,52 @@ def sweep(
         ),
     ],
     hardware: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help=f"{HARDWARE} Several with commas; a group such as Cloud stands for all its devices.",
             autocompletion=completion.several(completion.hardware_and_groups),
             metavar="HARDWARE,…",
         ),
-    ],
-    batch_size: Annotated[str, typer.Option("--batch-size", "-b", help=f"Samples at once: {NUMBERS}.")] = "1",
-    precision: Annotated[
-        str,
-        typer.Option(
-            "--precision",
-            "-p",
-            help="Formats in memory, with commas.",
-            autocompletion=completion.several(completion.precisions),
-        ),
-    ] = "fp16",
-    seq_len: Annotated[
-        str | None, typer.Option("--seq-len", "-s", help="Tokens of each sequence: values as of --batch-size.")
     ] = None,
     ask: Annotated[
         str,
+        typer.Option(help="What of each: eval, serve or train, as these commands.", autocompletion=lambda: [*ASKED]),
+    ] = "eval",
+    fleet: Annotated[
+        str | None,
         typer.Option(
-            help="What is asked: a forward pass, how requests are served, or a step of training.",
-            autocompletion=completion.sweeps,
+            help="With --ask train, in place of HARDWARE: clusters, with commas.",
+            autocompletion=completion.several(completion.fleets),
         ),
-    ] = "pass",
-    more: Annotated[
+    ] = None,
+    batch_size: Annotated[str | None, typer.Option("--batch-size", "-b", help=f"Samples at once: {NUMBERS}.")] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(
+            "--precision", "-p", help="Formats, with commas.", autocompletion=completion.several(completion.precisions)
+        ),
+    ] = None,
+    seq_len: Annotated[str | None, typer.Option("--seq-len", "-s", help="Tokens of each sequence.")] = None,
+    tensor_parallel: Annotated[
+        str | None, typer.Option("--tensor-parallel", "-t", help="Devices that share each layer.")
+    ] = None,
+    fidelity: Annotated[
+        str | None,
+        typer.Option(
+            "--fidelity",
+            "-f",
+            help="roofline, operator.",
+            autocompletion=completion.several(lambda: ["roofline", "operator"]),
+        ),
+    ] = None,
+    others: Annotated[
         list[str] | None,
         typer.Option(
             "--set",
-            help="A further input of the solver, by its name: tensor_parallel=4,8 or output_tokens=512. Several values"
-            " are an axis.",
-            autocompletion=completion.inputs,
+            help="Any other input of the solver, as tp_size=1,2,4 or recompute=none,full.",
+            metavar="NAME=VALUES",
         ),
     ] = None,
-    phase: Phase = None,
-    kv_precision: KVPrecision = None,
-    fidelity: Fidelity = None,
-    calibration: CalibrationLevel = None,
     where: Annotated[
         list[str] | None,
         typer.Option(help="Keep what meets this: 'latency < 50 ms and feasible'.", autocompletion=completion.figures),
@@ -107,25 +109,22 @@ def sweep(
     top: Annotated[int | None, typer.Option("--top", min=1, help="So many rows.", show_default="20 as text")] = None,
     to: Annotated[
         Path | None,
-        typer.Option(
-            help="Write the rows to FILE.csv or FILE.parquet instead; or to FOLDER, block by block, for more of them"
-            " than memory holds: a stopped run goes on."
-        ),
+        typer.Option(help="Write the rows to FILE.csv or FILE.parquet; or to a FOLDER, block by block, to be resumed."),
     ] = None,
     figures: Annotated[
         str | None,
-        typer.Option(help="With --to FOLDER: which figures.", autocompletion=completion.several(completion.figures)),
+        typer.Option(
+            help="With a FOLDER: only these figures, with commas.",
+            autocompletion=completion.several(completion.figures),
+        ),
     ] = None,
-    workers: Annotated[int | None, typer.Option(help="With --to FOLDER: processes side by side.")] = None,
-    scheduler: Annotated[
-        str | None, typer.Option(help="With --to FOLDER: a Dask cluster, such as tcp://10.0.0.1:8786.")
-    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="With a FOLDER: processes that share the blocks.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="With a FOLDER: a Dask cluster, tcp://…")] = None,
     output: Form = Output.text,
 ) -> None:
-    """Ask the same for every combination of models, devices, batches, formats, lengths and further inputs.
+    """Ask the same of every combination of models, devices, batches, formats, lengths, and any other input.
 
-    For instance, the fastest that fit; the trade-off of latency and throughput; all rows as a file; the batch at which
-    a group of four or eight serves most; and a hundred million rows on disk:
+    For instance, the fastest that fit; the trade-off of latency and throughput; and all rows as a file:
 
         mlsysim sweep Llama3_8B,Llama3_70B Cloud --precision fp16,fp8 --where feasible --best latency --top 5
 
@@ -133,150 +132,110 @@ def sweep(
 
         mlsysim sweep ResNet50 Cloud -b 1:256 --where "latency < 5 ms" --to rows.csv
 
-        mlsysim sweep Llama3_70B H100 --ask serve -b 1:256 -p fp8 -f operator --set tensor_parallel=4,8
-        --set output_tokens=512 --where "feasible and tpot < 25 ms" --best throughput --top 1
+    Serving and training alike:
 
-        mlsysim sweep Llama3_8B Cloud -b 1:4096 -s 64:8192:16 -p fp16 --to rows --figures latency,throughput
+        mlsysim sweep Llama3_70B H200 --ask serve -f operator -t 2,4,8 -b 1:256:2x --set output_tokens=512 --best tpot
+
+        mlsysim sweep Llama3_70B --ask train --fleet Research_256 -b 256 --set tp_size=4,8 --set pp_size=1,2,4
 
     Exit code 3 says that no row is left.
     """
-    import mlsysim
+    from mlsysim.core.sweep import sweep as ask_all
 
-    if ask not in QUESTIONS:
-        raise unknown("--ask", ask, QUESTIONS)
-    formats, solver = listed(precision), getattr(mlsysim, QUESTIONS[ask][0])()
-    inputs: dict[str, Any] = {
-        "model": [model_of(name) for name in listed(models)],
-        "hardware": [device for name in listed(hardware) for device in _devices(name, formats)],
-        **dict(_further(one) for one in more or []),
-        "precision": formats,
-        "seq_len": None if seq_len is None else numbers_of("--seq-len", seq_len),
-        "batch_size": numbers_of("--batch-size", batch_size),
-        "phase": phase,
-        "kv_precision": kv_precision,
-        "fidelity": fidelity,
-        "calibration": calibration,
-    }
-    inputs = {name: value for name, value in inputs.items() if value is not None}
-    if to is not None and to.suffix not in (".csv", ".parquet", ""):
-        raise InputError(f"--to must end in .csv or .parquet, or be a folder; got {to}")
-    if to is not None and not to.suffix:
-        _stream(solver, to, inputs, " and ".join(where or []), figures, workers, scheduler)
+    solver, inputs = _asked(
+        ask,
+        models,
+        hardware,
+        fleet,
+        {"tensor_parallel": tensor_parallel, "fidelity": fidelity, "precision": precision}
+        | dict(map(_named, others or []))
+        | {"seq_len": seq_len, "batch_size": batch_size},
+    )
+    claim = " and ".join(where or [])
+    if to is not None and to.suffix not in (".csv", ".parquet"):
+        if to.suffix or best or pareto or top:
+            ending = f"got {to}" if to.suffix else "--best, --pareto and --top need a file"
+            raise InputError(f"--to must end in .csv or .parquet, or be a folder; {ending}")
+        _stream(solver, to, inputs, figures and listed(figures), claim, workers, scheduler)
         return
-    for option, value in (("--figures", figures), ("--workers", workers), ("--scheduler", scheduler)):
-        if value is not None:
-            raise InputError(f"{option} needs --to FOLDER; got {'no --to' if to is None else f'--to {to}'}")
-    found = mlsysim.sweep(solver, **inputs)
-    whole, wanted = len(found), [best] if best else []
-    for claim in where or []:
-        found = found.where(claim)
-    if pareto is not None and len(found):
-        wanted += listed(pareto)
-        found = found.pareto(*listed(pareto))
+    if workers is not None or scheduler is not None or figures is not None:
+        raise InputError("--figures, --workers and --scheduler are for the blocks that --to FOLDER writes")
+    found = ask_all(solver, **inputs)
+    whole, compared = len(found), [*([best] if best else []), *(listed(pareto) if pareto is not None else [])]
+    for name in compared:
+        found.scores(name)  # raises for a figure that there is not, or that has no order
+    found = found.where(claim) if claim else found
+    found = found.pareto(*compared[bool(best) :]) if pareto is not None else found
     order = _ordered(found, best)
-    shown = list(dict.fromkeys([*QUESTIONS[ask][1], *(one.split(":")[-1].strip() for one in wanted)]))
-    _tell(found, order if top is None else order[:top], shown, whole, to, output, len(order) if top is None else top)
+    if to is not None:
+        _write(found, order[:top], to)
+        say(f"{len(order[:top]):,} of {whole:,} rows in {to}")
+    else:
+        _tell(found, order, compared, whole, top, output)
     if not len(found):
         raise typer.Exit(3)
 
 
-def _further(text: str) -> tuple[str, Any]:
-    """The name and the values of one --set."""
-    name, sign, values = text.partition("=")
-    if not sign or not name.strip() or not values.strip():
-        raise InputError(f"--set must read NAME=VALUES, such as tensor_parallel=4,8; got {text!r}")
-    found = [one for part in listed(values) for one in _several(name, part)]
-    return name.strip(), found if len(found) > 1 else found[0]
+def _named(text: str) -> tuple[str, str]:
+    name, equals, values = text.partition("=")
+    if not equals or not values:
+        raise InputError(f"--set must read NAME=VALUES, such as tp_size=1,2,4; got {text!r}")
+    return name.strip().replace("-", "_"), values
 
 
-def _several(name: str, part: str) -> list[Any]:
-    return numbers_of(f"--set {name}", part) if ":" in part else [value_of(part)]
+def _asked(
+    ask: str, models: str, hardware: str | None, fleet: str | None, others: dict[str, str | None]
+) -> tuple[Solver, dict[str, Any]]:
+    """The solver, and its inputs: a list of values for each."""
+    from mlsysim.core.signatures import inputs_of, solvers
+
+    if ask not in ASKED:
+        raise unknown("--ask", ask, ASKED)
+    if fleet is not None and ask != "train":
+        raise InputError(f"--fleet is for --ask train; got --ask {ask}")
+    if (fleet is None) == (hardware is None):
+        raise InputError("give HARDWARE, or --fleet with --ask train" if fleet is None else "--fleet replaces HARDWARE")
+    kind = solvers()["DistributedModel" if fleet is not None else ASKED[ask]]
+    given = {name: text for name, text in others.items() if text is not None}
+    known = inputs_of(kind)
+    for name in given:
+        if name not in known:
+            raise unknown(f"input of {kind.__name__}", name, known)
+    values = {name: values_of(known[name], text) for name, text in given.items()}
+    place = "hardware" if fleet is None else "fleet"
+    formats = values.get("precision", [known["precision"].default])
+    return kind(), {"model": models_of(models), place: machines(place, hardware or fleet or "", formats)} | values
 
 
-def _stream(
-    solver: Solver,
-    folder: Path,
-    inputs: Mapping[str, Any],
-    where: str,
-    figures: str | None,
-    workers: int | None,
-    scheduler: str | None,
-) -> None:
-    """Write the rows of a sweep to a folder, block by block."""
-    from concurrent.futures import ProcessPoolExecutor
-    from contextlib import nullcontext
-    from multiprocessing import get_context
-
-    from mlsysim import stream
-
-    chosen, claim = None if figures is None else listed(figures), where or None
-    pool: Any = nullcontext()
-    if workers is not None:
-        pool = ProcessPoolExecutor(positive_integer("--workers", workers), mp_context=get_context("spawn"))
-    with pool as executor:
-        try:
-            found = stream(solver, folder, inputs, figures=chosen, where=claim, executor=executor, scheduler=scheduler)
-        except ImportError as error:
-            raise InputError(f"--to {folder}: {error}") from error
-        except OSError as error:
-            raise InputError(f"--to {folder} cannot be written: {error}") from error
-    say(repr(found))
-    if not found.rows:
-        raise typer.Exit(3)
-
-
-def _devices(name: str, formats: Sequence[str]) -> list[Any]:
-    """A device, or all of a group that can compute in some formats; who cannot is named."""
-    from mlsysim import Hardware
-
-    if name not in Hardware.groups:
-        return [device_of(name)]
-    able, unable = [], []
-    for device in Hardware.groups[name]:
-        try:
-            for precision in formats:
-                device.compute_format(precision)
-            able.append(device)
-        except UnknownName:
-            raise
-        except InputError:
-            unable.append(device.name)
-    if unable:
-        typer.echo(f"left out of {name}, for want of {' or '.join(formats)}: {', '.join(unable)}", err=True)
-    return able
-
-
-def _ordered(found: Sweep, best: str | None) -> Sequence[int]:
+def _ordered(found: Sweep, best: str | None) -> list[int]:
     import numpy as np
 
-    if best is None:
-        return range(len(found))
-    return [int(at) for at in np.argsort(found.scores(best), kind="stable")]
+    return list(range(len(found))) if best is None else np.argsort(found.scores(best), kind="stable").tolist()
 
 
-def _tell(
-    found: Sweep, order: Sequence[int], shown: Sequence[str], whole: int, to: Path | None, output: Output, most: int
-) -> None:
-    if to is not None:
-        _write(found, order, to)
-        say(f"{len(order):,} of {whole:,} rows in {to}")
-        return
-    rows = order[:20] if output in (Output.text, Output.markdown) and most == len(order) else order
-    columns = {name: [_plain(found.column(name)[at]) for at in rows] for name in (*found.space, *found.columns)}
-    records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+def _tell(found: Sweep, order: list[int], figures: Sequence[str], whole: int, top: int | None, output: Output) -> None:
+    from mlsysim.core.sweep import HEADLINES
+
+    text = output in (Output.text, Output.markdown)
+    rows, names = order[: top or (SHOWN if text else None)], list(dict.fromkeys([*found.space, *found.columns]))
+    columns = {name: [_plain(value) for value in found.column(name)[rows]] for name in names}
+    records = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if output is Output.json:
-        units = {name: unit for name in found.columns if (unit := found.field(name).stored)}
-        answer = {"result": "Sweep", "solver": type(found.solver).__name__, "asked": whole, "left": len(found)}
-        say(json_of(answer | {"rows": records, "units": units}))
+        units = {name: found.field(name).stored for name in found.columns if found.field(name).stored}
+        solver = type(found.solver).__name__
+        told = {"result": "Sweep", "solver": solver, "asked": whole, "left": len(found), "rows": records}
+        say(json_of(told | {"units": units}))
         return
+    wanted = [name.partition(":")[2].strip() or name for name in figures]
+    shown = [name for name in dict.fromkeys([*HEADLINES, *wanted]) if name in found.columns]
     axes = found.varied
-    fields = {name: found.field(name) for name in (*axes, *shown)}
-    cells = [[*(str(row[name]) for name in axes), *(fields[name].text(row[name]) for name in shown)] for row in records]
-    headers = [SHORT.get(name) or field.label.strip() for name, field in fields.items()]
-    table = Table(headers, cells, records, "<" * len(axes) + ">" * len(shown), list(columns))
+    cells = [
+        [*(str(row[name]) for name in axes), *(found.field(name).text(row[name]) for name in shown)] for row in records
+    ]
+    headers = [SHORT.get(name) or found.field(name).label.strip() for name in (*axes, *shown)]
+    table = Table(headers, cells, records, "<" * len(axes) + ">" * len(shown), names)
     rest = "" if len(records) == len(found) else f", of which {len(records):,} are shown"
-    told = "" if output is Output.csv else f"\n\n{len(found):,} of {whole:,} rows are left{rest}"
-    say(table.told(output) + told)
+    say(table.told(output) + (f"\n\n{len(found):,} of {whole:,} rows are left{rest}" if text else ""))
 
 
 def _plain(value: Any) -> Any:
@@ -285,14 +244,42 @@ def _plain(value: Any) -> Any:
     return None if value != value else value
 
 
-def _write(found: Sweep, order: Sequence[int], to: Path) -> None:
+def _write(found: Sweep, order: list[int], to: Path) -> None:
     try:
-        frame = found.to_frame().iloc[list(order)]
+        frame = found.to_frame().iloc[order]
         if to.suffix == ".csv":
             frame.to_csv(to, index=False)
         else:
             frame.to_parquet(to, index=False)
     except ImportError as error:
-        raise InputError(f"--to {to} needs a package that is not installed: {error.msg.splitlines()[0]}") from error
+        raise InputError(f"--to {to} needs pandas and pyarrow: pip install mlsysim[frames]") from error
     except OSError as error:
         raise InputError(f"--to {to} cannot be written: {error}") from error
+
+
+def _stream(
+    solver: Solver,
+    folder: Path,
+    inputs: dict[str, Any],
+    figures: list[str] | None,
+    claim: str,
+    workers: int | None,
+    scheduler: str | None,
+) -> None:
+    from concurrent.futures import ProcessPoolExecutor
+
+    from mlsysim.core.stream import stream
+
+    try:
+        with nullcontext() if workers is None else ProcessPoolExecutor(workers) as pool:
+            kept = stream(
+                solver, folder, inputs, figures=figures, where=claim or None, executor=pool, scheduler=scheduler
+            )
+            rows, files = kept.rows, len(kept.files)
+    except ImportError as error:
+        raise InputError(str(error)) from error
+    except OSError as error:
+        raise InputError(f"--to {folder} cannot be written: {error}") from error
+    say(f"{rows:,} of {kept.manifest['configurations']:,} rows in {files:,} files of {folder}")
+    if not rows:
+        raise typer.Exit(3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -33,11 +33,16 @@ def schema_of(kind: Any) -> dict[str, Any]:
     >>> schema_of(Rows(name=str))["items"]["properties"]
     {'name': {'type': 'string'}}
     """
-    from pydantic import TypeAdapter
-
     if isinstance(kind, Rows):
         return {"type": "array", "items": object_schema({name: schema_of(one) for name, one in kind.items()})}
-    return TypeAdapter(Any if kind is None else kind).json_schema()
+    return dict(_schema_of_type(Any if kind is None else kind))
+
+
+@cache
+def _schema_of_type(kind: Any) -> dict[str, Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind).json_schema()
 
 
 class Rows(dict[str, Any]):

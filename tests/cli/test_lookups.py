@@ -1,5 +1,7 @@
 """`cite`, `schema`, and `zoo` with its filters."""
 
+import csv
+import io
 import json
 
 import jsonschema
@@ -7,6 +9,7 @@ import pytest
 import yaml
 
 from mlsysim import Hardware
+from tests.cli.calls import call
 from tests.cli.test_commands import run
 
 
@@ -85,3 +88,23 @@ def test_the_schema_refuses_a_figure_without_a_source():
     grid = {"Mine": {"name": "Mine", "carbon_intensity": {"value": 100, "unit": "gCO2e/kWh"}}}
     with pytest.raises(jsonschema.ValidationError, match="'source' is a required property"):
         jsonschema.validate(grid, schema)
+
+
+def rows_of(*arguments):
+    return list(csv.DictReader(io.StringIO(call(*arguments, "-o", "csv").stdout)))
+
+
+def test_csv_of_a_zoo_has_plain_numbers_with_their_unit_in_the_header():
+    rows = {row["Name"]: row for row in rows_of("zoo", "hardware")}
+    assert float(rows["Cloud.H100"]["Bandwidth [byte/s]"]) == 3.35e12
+    assert int(rows["Cloud.H100"]["Year"]) == Hardware.H100.release_year
+    assert rows["Cloud.CloudAI100"]["Peak fp32 [flop/s]"] == ""
+    grids = {row["Name"]: row for row in rows_of("zoo", "infra")}
+    header = next(name for name in grids["Grids.Quebec"] if name.startswith("Direct ["))
+    assert float(grids["Grids.Quebec"][header]) > 0
+
+
+def test_csv_of_an_entry_has_value_and_unit_of_each_figure():
+    rows = {row["figure"]: row for row in rows_of("zoo", "hardware", "H100")}
+    assert (float(rows["memory.bandwidth"]["value"]), rows["memory.bandwidth"]["unit"]) == (3.35, "TB/s")
+    assert rows_of("cite", "H100") == list(rows.values())

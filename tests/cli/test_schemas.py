@@ -51,6 +51,9 @@ EXAMPLES = {
         ("ResNet50,Llama3_8B", "Cloud", "-b", "1,8"),
         ("Llama3_8B", "T4", "-s", "128:512:2x"),
         ("ResNet50", "T4", "--where", "latency < 1 ns"),
+        ("Llama3_70B", "H200", "--ask", "serve", "-f", "operator", "-t", "4,8", "--set", "output_tokens=64"),
+        ("GPT2", "H100", "--ask", "train", "-b", "1:3", "--set", "optimizer=adam,sgd", "--set", "offload=true"),
+        ("Llama3_8B", "--ask", "train", "--fleet", "Research_256", "-b", "256", "--set", "tp_size=1,2"),
     ],
     "optimize parallelism": [
         ("Llama3_8B", "H100", "--devices", "8", "-b", "16", "--zero-stages", "1,3"),

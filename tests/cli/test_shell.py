@@ -39,7 +39,7 @@ def completed(words: str) -> set[str]:
         ("sweep Llama3_8B,GPT", {f"Llama3_8B,{name}" for name in mlsysim.Models.names if name.startswith("GPT")}),
         ("sweep Llama3_8B Clou", {"Cloud", "CloudAI100", "CloudAI100Ultra"}),
         ("sweep Llama3_8B H100 --precision fp16,bf", {"fp16,bf16"}),
-        ("sweep Llama3_8B H100 --best latency_c", {"latency_compute"}),
+        ("sweep Llama3_8B H100 --best latency_co", {"latency_compute"}),
         ("zoo infra Queb", {"Quebec"}),
         ("zoo models --sort Param", {"Parameters"}),
         ("cite H100 memory.b", {"memory.bandwidth"}),

@@ -6,8 +6,8 @@ import io
 import pandas
 import pytest
 
-from mlsysim import Engine, Hardware, Models, ServingModel, sweep
-from mlsysim.cli.options import numbers_of
+from mlsysim import DistributedModel, Engine, Hardware, Models, ServingModel, Systems, sweep
+from mlsysim.cli.axes import numbers_of
 from tests.cli.calls import asked, call
 
 ASKED = ("sweep", "Llama3_8B", "A100,H100", "--batch-size", "1:64:4x", "--precision", "fp16,int8")
@@ -34,7 +34,7 @@ def test_values_are_lists_ranges_and_series(text, values):
 def test_values_that_cannot_be_read_end_with_2(text):
     done = call("sweep", "ResNet50", "H100", "--batch-size", text)
     assert done.returncode == 2
-    assert "--batch-size must" in done.stderr
+    assert "batch_size must" in done.stderr
 
 
 def test_rows_are_those_of_the_sweep():
@@ -80,6 +80,41 @@ def test_a_group_stands_for_its_devices_and_who_cannot_compute_is_named():
     assert f"{len(Hardware.Cloud) - 1} of {len(Hardware.Cloud) - 1} rows" in done.stdout
 
 
+def test_serving_and_training_sweep_alike():
+    served = ("--ask", "serve", "-f", "operator", "-t", "4,8", "-b", "1:64:8x", "--set", "output_tokens=512")
+    answer = asked("sweep", "Llama3_70B", "H200", *served, "--best", "tpot")
+    expected = sweep(
+        ServingModel(),
+        model=[Models.Llama3_70B],
+        hardware=[Hardware.H200],
+        tensor_parallel=[4, 8],
+        fidelity=["operator"],
+        output_tokens=[512],
+        batch_size=[1, 8, 64],
+    )
+    assert [row["tpot"] for row in answer["rows"]] == sorted(expected.column("tpot").tolist())
+    split = ("--set", "tp_size=4,8", "--set", "pp_size=2,4", "--set", "overlap_comm=true")
+    trained = asked("sweep", "Llama3_70B", "--ask", "train", "--fleet", "Research_256", "-b", "256", *split)
+    assert trained["solver"] == "DistributedModel"
+    for row in trained["rows"]:
+        split = {"tp_size": row["tp_size"], "pp_size": row["pp_size"]}
+        step = DistributedModel().solve(Models.Llama3_70B, Systems.Clusters.Research_256, 256, **split)
+        assert row["step_latency_total"] == step.plain["step_latency_total"]
+
+
+def test_a_folder_is_written_block_by_block_and_resumed(tmp_path):
+    to = ("--where", "feasible", "--to", str(tmp_path / "rows"))
+    first = call(*ASKED, *to)
+    assert first.stdout == f"16 of 16 rows in 1 files of {tmp_path / 'rows'}\n"
+    assert call(*ASKED, *to).stdout == first.stdout
+    assert pandas.read_parquet(tmp_path / "rows")["latency"].tolist() == SWEEP.column("latency").tolist()
+    assert call(*ASKED, "--figures", "mfu,energy", "--to", str(tmp_path / "few")).returncode == 0
+    assert [*pandas.read_parquet(tmp_path / "few")][-2:] == ["mfu", "energy"]
+    assert call(*ASKED[:3], *to).returncode == 2
+    none = call(*ASKED, "--where", "latency < 1 ns", "--to", str(tmp_path / "none"))
+    assert (none.returncode, none.stdout.split()[0]) == (3, "0")
+
+
 def test_where_nothing_is_left_it_ends_with_3():
     for form in ("text", "json", "csv", "markdown"):
         assert call(*ASKED, "--where", "latency < 1 ns", "--best", "latency", "-o", form).returncode == 3
@@ -93,70 +128,20 @@ def test_where_nothing_is_left_it_ends_with_3():
         (("--best", "bottleneck"), "has no order"),
         (("--pareto", "latency"), "two figures or more"),
         (("--to", "rows.xls"), ".parquet"),
+        (("--to", "folder", "--best", "latency"), "need a file"),
+        (("--workers", "2"), "--to FOLDER"),
+        (("--figures", "latency"), "--to FOLDER"),
+        (("--fleet", "Research_256"), "--ask train"),
+        (("--ask", "trian"), "did you mean 'train'"),
+        (("--set", "tp=3"), "unknown input of SingleNodeModel 'tp'"),
+        (("--set", "tp"), "NAME=VALUES"),
+        (("--set", "offload=yes"), "Allowed: true, false"),
+        (("--set", "hardware=H100"), "cannot be set"),
         (("--to", "/nowhere/rows.csv"), "cannot be written"),
         (("--precision", "fp17"), "unknown precision"),
     ],
 )
 def test_bad_options_end_with_2_and_one_line(options, words):
-    done = call("sweep", "ResNet50", "H100", *options)
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-
-
-def test_serving_and_training_sweep_too_over_any_further_input():
-    answer = asked(
-        *("sweep", "Llama3_70B", "H100,H200", "--ask", "serve", "-b", "1:16:4x", "-p", "fp8", "-f", "operator"),
-        *("--set", "tensor_parallel=4,8", "--set", "output_tokens=512", "--where", "feasible and tpot < 30 ms"),
-        *("--best", "maximize: batch_size"),
-    )
-    assert answer["solver"] == "ServingModel"
-    assert answer["asked"] == 2 * 2 * 3
-    found = sweep(
-        ServingModel(),
-        model=Models.Llama3_70B,
-        hardware=[Hardware.H100, Hardware.H200],
-        tensor_parallel=[4, 8],
-        precision="fp8",
-        batch_size=[1, 4, 16],
-        output_tokens=512,
-        fidelity="operator",
-    ).where("feasible and tpot < 30 ms")
-    assert answer["left"] == len(found)
-    assert sorted(row["itl"] for row in answer["rows"]) == sorted(found.column("itl").tolist())
-    assert answer["rows"][0]["batch_size"] == 16
-    trained = asked("sweep", "GPT2", "A100", "--ask", "train", "-p", "bf16", "--set", "recompute=none,full")
-    assert [row["recompute"] for row in trained["rows"]] == ["none", "full"]
-
-
-def test_more_rows_than_memory_holds_go_to_a_folder_and_a_stopped_run_goes_on(tmp_path):
-    folder = tmp_path / "rows"
-    ask = ("sweep", "Llama3_8B", "A100,H100", "-b", "1:1000", "--where", "feasible", "--to", str(folder))
-    done = call(*ask, "--figures", "latency,throughput")
-    kept = Engine.sweep(Models.Llama3_8B, [Hardware.A100, Hardware.H100], range(1, 1001)).where("feasible")
-    assert done.stdout == f"Stream({len(kept):,} rows of 2,000 configurations in 1 files of {folder})\n"
-    frame = pandas.read_parquet(folder)
-    assert frame["latency"].tolist() == kept.column("latency").tolist()
-    assert call(*ask, "--figures", "latency,throughput").stdout == done.stdout
-    refused = call(*ask, "--figures", "latency")
-    assert refused.returncode == 2
-    assert "has another sweep" in refused.stderr
-    assert call(*ask[:-1], str(tmp_path / "none"), "--where", "latency < 1 ns").returncode == 3
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (("--ask", "serv"), "did you mean 'serve'"),
-        (("--set", "tensor_paralel=2"), "did you mean 'tensor_parallel'"),
-        (("--set", "tensor_parallel"), "--set must read NAME=VALUES"),
-        (("--set", "offload=maybe"), "offload must be True or False"),
-        (("--figures", "latency"), "--figures needs --to FOLDER"),
-        (("--workers", "2", "--to", "rows.csv"), "--workers needs --to FOLDER; got --to rows.csv"),
-        (("--to", "/proc/nowhere", "--figures", "latency"), "cannot be written"),
-    ],
-)
-def test_bad_further_options_end_with_2_and_one_line(options, words):
     done = call("sweep", "ResNet50", "H100", *options)
     assert done.returncode == 2
     assert words in done.stderr
