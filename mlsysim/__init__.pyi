@@ -1,4 +1,4 @@
-from . import catalogs, errors, show, units, viz, zoo
+from . import catalogs, errors, show, units, validation, viz, zoo
 from .core.dse import DSE, SearchResult
 from .core.engine import Engine
 from .core.evaluation import Scorecard, SystemEvaluator
@@ -49,6 +49,7 @@ from .models.vision_transformer import VisionTransformerWorkload
 from .systems.registry import Systems
 from .systems.types import Fleet, NetworkFabric, Node
 from .units import Q_, ureg
+from .validation.runner import validate
 
 __version__: str
 __all__ = [
@@ -143,6 +144,8 @@ __all__ = [
     "sweep",
     "units",
     "ureg",
+    "validate",
+    "validation",
     "viz",
     "wall",
     "wall_report",

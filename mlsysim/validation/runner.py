@@ -1,0 +1,100 @@
+"""Published results against our predictions: asks every record at a level of fidelity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mlsysim.core.search import watched
+from mlsysim.errors import InputError, InputTypeError, shown, unknown
+from mlsysim.units import Quantity, UnitError
+from mlsysim.validation.adapters import LEVELS, headline, predict
+from mlsysim.validation.records import Measurement, load, published, refuse_twins
+from mlsysim.validation.report import GROUPS, Comparison, Report
+
+
+def validate(records: Any = None, level: str = "fitted", by: str = "domain") -> Report:
+    """Compare published results with what we predict for them.
+
+    Parameters
+    ----------
+    records
+        Results of `records.published` or `records.load`, the path of a file, or several paths; left out, all published
+        results of the package.
+    level
+        ``"speed of light"``, no kernel slower than the device's peaks; ``"datasheet"``, universal constants; or
+        ``"fitted"``, timings of the device where there are any.
+    by
+        What the table groups by: ``"domain"``, ``"source"``, ``"hardware"``, ``"model"`` or ``"metric"``.
+
+    Returns
+    -------
+    Report
+        The errors of each record, and of each group.
+
+    Raises
+    ------
+    UnknownName
+        For a level or a grouping that there is none of.
+    InputError, InputTypeError
+        For a file that cannot be read or holds what is no record, two records of one id, or what is neither.
+
+    Examples
+    --------
+    >>> from mlsysim.validation.records import published
+    >>> report = validate(published("serving")[:3])
+    >>> [(one.metric, one.answered) for one in report.comparisons][:1]
+    [('throughput', ...)]
+    """
+    if level not in LEVELS:
+        raise unknown("level", level, LEVELS)
+    if by not in GROUPS:
+        raise unknown("grouping", by, GROUPS)
+    asked = _records(records)
+    refuse_twins(asked, "records")
+    found = [one for record in watched(asked, len(asked), "Predicting") for one in compare(record, level)]
+    return Report(found, level, by)
+
+
+def compare(record: Measurement, level: str) -> list[Comparison]:
+    """Return each figure of one published result beside what we predict for it."""
+    try:
+        answers = predict(record, level)
+    except (InputError, InputTypeError, UnitError) as refusal:
+        answers = dict.fromkeys(record.measured, str(refusal))
+    answered = [name for name in record.measured if not isinstance(answers[name], str)]
+    preferred = headline(record.domain)
+    judged = answered if preferred is None else [name for name in preferred if name in answered][:1]
+    return [_comparison(record, name, answers[name], name in judged) for name in record.measured]
+
+
+def _comparison(record: Measurement, metric: str, answer: Any, judged: bool) -> Comparison:
+    figure = record.measured[metric]
+    if isinstance(answer, str):
+        return Comparison(record, metric, None, figure.value, skipped_because=answer)
+    predicted = float(Quantity(answer).to(figure.quantity.units).magnitude)
+    if figure.value == 0:
+        because = f"nothing was measured, of which no error is a fraction; predicted {predicted:.4g}"
+        return Comparison(record, metric, None, figure.value, skipped_because=because)
+    error = 100 * (predicted - figure.value) / abs(figure.value)
+    return Comparison(record, metric, predicted, figure.value, error, headline=judged)
+
+
+def _records(given: Any) -> Sequence[Measurement]:
+    if given is None:
+        return published()
+    if isinstance(given, str | Path):
+        return load(given)
+    if isinstance(given, Measurement):
+        return (given,)
+    if not isinstance(given, Iterable):
+        raise InputTypeError(f"records must be results, or paths of files that hold them; got {shown(given)}")
+    asked: list[Measurement] = []
+    for one in given:
+        if not isinstance(one, str | Path | Measurement):
+            raise InputTypeError(f"records must be results, or paths of files that hold them; got {shown(one)}")
+        asked += [one] if isinstance(one, Measurement) else load(one)
+    if not asked:
+        raise InputError("records must hold at least one; got none")
+    return asked
