@@ -14,6 +14,7 @@ from mlsysim.cli.questions import evaluate, lower, serve
 from mlsysim.cli.reference import cite, schema, walls, zoo
 from mlsysim.cli.sweeping import sweep
 from mlsysim.cli.training import train
+from mlsysim.cli.validation import validate
 from mlsysim.errors import InputError, InputTypeError
 
 INTERRUPTED = 130
@@ -33,6 +34,7 @@ app.command("train")(train)
 app.command("sweep")(sweep)
 app.add_typer(optimizing.app, name="optimize")
 app.command("audit")(audit)
+app.command("validate")(validate)
 app.command("lower")(lower)
 app.command("zoo")(zoo)
 app.command("cite")(cite)

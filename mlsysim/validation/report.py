@@ -30,8 +30,8 @@ _WORST = 10
 class Comparison(NamedTuple):
     """One figure of a published result beside what we predict, both in the unit of the record.
 
-    `error_pct` is signed: above zero, we predict more. `skipped_because` says why there is no prediction. The error of a
-    group is taken from the figures that are `headline`: one of those that say the same of a record in several words.
+    `error_pct` is signed: above zero, we predict more. `skipped_because` says why there is no prediction. The error of
+    a group is taken from the figures that are `headline`: one of those that say the same of a record in several words.
     """
 
     record: Measurement
@@ -56,9 +56,10 @@ class Comparison(NamedTuple):
 
 
 class Errors(NamedTuple):
-    """The errors of a group of results [%]: the median and the 90th percentile of their sizes, the median of the signed.
+    """The errors of a group of results: the median and the 90th percentile of their sizes, and the median as signed.
 
-    `records` counts published results, `answered` those of which at least one figure is predicted.
+    `records` counts published results, `answered` those of which at least one figure is predicted. The others are
+    percentages of what was measured; None where nothing is answered.
     """
 
     records: int
