@@ -49,6 +49,13 @@ class Comparison(NamedTuple):
         """Whether there is a prediction."""
         return self.error_pct is not None
 
+    def __str__(self) -> str:
+        unit = self.record.measured[self.metric].unit
+        said = f"{self.record.id}, {self.metric}: "
+        if self.error_pct is None:
+            return f"{said}{self.skipped_because}"
+        return f"{said}{self.predicted:.4g} {unit}, measured {self.measured:.4g}, {self.error_pct:+.1f} %"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison for a program."""
         about = {"id": self.record.id, "unit": self.record.measured[self.metric].unit, "headline": self.headline}
@@ -172,16 +179,10 @@ class Report:
     def __str__(self) -> str:
         parts = [f"Published results, {self.level}", text_table(self.headers, list(self.rows()), "<>>>>>")]
         if worst := self.worst():
-            rows = [(one.record.id, one.metric, *_figures(one), f"{one.error_pct:+.1f}") for one in worst]
-            table = text_table(["Furthest off", "Metric", "Predicted", "Measured", "Error %"], rows, "<<>>>")
-            parts.append(table)
+            parts.append("\n".join(["Furthest off", *(f"  {one}" for one in worst)]))
         if reasons := self.reasons():
-            parts.append(text_table(["Not answered, because", "Records"], reasons, "<>"))
+            parts.append("\n".join(["Not answered", *(f"  {number:4d}  {reason}" for reason, number in reasons)]))
         return "\n\n".join(parts)
 
     __repr__ = __str__
 
-
-def _figures(one: Comparison) -> tuple[str, str]:
-    unit = one.record.measured[one.metric].unit
-    return f"{one.predicted:.4g} {unit}", f"{one.measured:.4g} {unit}"

@@ -1,0 +1,32 @@
+"""One pass over many samples or one: what MLPerf's scenarios ask of a network that answers at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlsysim.core.engine import Engine
+from mlsysim.core.solver.node.single import PerformanceProfile
+from mlsysim.validation.adapters import CALIBRATION
+from mlsysim.validation.adapters.names import NotStated
+
+
+def one_pass(model: Any, hardware: Any, batch: int, precision: str, level: str, **more: Any) -> PerformanceProfile:
+    """Return one pass over a batch, as the sum of its kernels."""
+    calibration = CALIBRATION[level]
+    return Engine.solve(model, hardware, batch, precision, fidelity="operator", calibration=calibration, **more)
+
+
+def largest(model: Any, hardware: Any, precision: str, level: str, **more: Any) -> PerformanceProfile:
+    """Return the pass over the largest power of two of samples that fits: what an offline run, all at once, tends to.
+
+    Raises
+    ------
+    NotStated
+        If not one sample fits.
+    """
+    found, batch = None, 1
+    while (result := one_pass(model, hardware, batch, precision, level, **more)).feasible:
+        found, batch = result, 2 * batch
+    if found is None:
+        raise NotStated(f"{model.name} does not fit on {hardware.name} in {precision}")
+    return found
