@@ -63,7 +63,9 @@ FORMATS = {
     "fp16 mixed": "fp16",
     "int8 dense": "int8",
     "fp8-cs": "fp8",
-    "fp8-mx": "fp8",
+    "mxfp8": "fp8",
+    "fp8 dropless": "fp8",
+    "fp8 linears": "fp8",
 }
 """Names of formats of ours that are written otherwise."""
 
