@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import NamedTuple
 
 from scipy.optimize import minimize_scalar
 
-from mlsysim import Hardware, Models, ServingModel
-from mlsysim.core.solver.node.serving import ServingResult
+from mlsysim.validation.adapters.serving import served
+from mlsysim.validation.records import Measurement, load
 
 FILE = Path(__file__).parents[1] / "measured" / "serving_llama_e2e.csv"
 
@@ -23,44 +22,23 @@ FILE = Path(__file__).parents[1] / "measured" / "serving_llama_e2e.csv"
 class Served(NamedTuple):
     """One published point: what was asked, and what was measured [s]."""
 
-    row: dict[str, str]
-    ttft: float
+    record: Measurement
     tpot: float
 
-    def predict(self, calibration: str = "fitted", host_overhead: bool = True) -> float:
+    def predict(self, level: str = "fitted", host_overhead: bool = True) -> float:
         """Return our time per output token [s]."""
-        plain = self.solve(calibration).plain
+        plain = served(self.record, level).plain
         return plain["tpot"] - (0.0 if host_overhead else plain["host_overhead"])
-
-    def solve(self, calibration: str = "fitted") -> ServingResult:
-        """Return our answer; TensorRT-LLM keeps the cache of an fp8 model in fp8, vLLM in 16 bits."""
-        row = self.row
-        narrow = row["engine"] == "trtllm" and row["precision"] == "fp8"
-        return ServingModel().solve(
-            Models[f"Llama3_1_{row['model']}"],
-            Hardware[row["system"].split("_")[0].upper()],
-            int(row["input_tokens"]),
-            int(row["concurrency"]),
-            row["precision"],
-            output_tokens=int(row["output_tokens"]),
-            tensor_parallel=int(row["tensor_parallel"]),
-            kv_precision="fp8" if narrow else "bf16",
-            fidelity="operator",
-            calibration=calibration,
-        )
 
 
 def points() -> list[Served]:
     """Return the published points, in the order of the file."""
-    with FILE.open(encoding="utf-8") as lines:
-        return [
-            Served(row, float(row["ttft_ms"]) * 1e-3, float(row["tpot_ms"]) * 1e-3) for row in csv.DictReader(lines)
-        ]
+    return [Served(record, record.measured["tpot"].quantity.m_as("s")) for record in load(FILE)]
 
 
-def errors(points: Sequence[Served], calibration: str = "fitted") -> list[float]:
+def errors(points: Sequence[Served], level: str = "fitted") -> list[float]:
     """Return the relative error of TPOT at each point, signed."""
-    return [point.predict(calibration) / point.tpot - 1 for point in points]
+    return [point.predict(level) / point.tpot - 1 for point in points]
 
 
 def host_overhead(points: Sequence[Served]) -> float:

@@ -7,14 +7,14 @@ from statistics import median, quantiles
 import pytest
 
 from benchmarks.fit.served import errors, host_overhead, points
-from mlsysim.core.solver.node.kernels import CALIBRATIONS
 from mlsysim.hardware.registry import universal
+from mlsysim.validation.adapters import LEVELS
 
 POINTS = points()
 
 
-def sizes(points, calibration="fitted"):
-    return [abs(error) for error in errors(points, calibration)]
+def sizes(points, level="fitted"):
+    return [abs(error) for error in errors(points, level)]
 
 
 def test_there_are_176_points():
@@ -34,9 +34,9 @@ def test_the_time_of_the_host_is_what_the_fit_gives():
 
 
 def test_each_level_is_nearer_than_the_one_before():
-    none, sheet, fitted = (median(sizes(POINTS, level)) for level in CALIBRATIONS)
+    none, sheet, fitted = (median(sizes(POINTS, level)) for level in LEVELS)
     assert fitted < sheet < none
 
 
 def test_nothing_was_served_faster_than_light():
-    assert max(errors(POINTS, "none")) < 0
+    assert max(errors(POINTS, "speed of light")) < 0
