@@ -16,7 +16,7 @@ import pint
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from mlsysim.errors import InputError, shown, unknown
-from mlsysim.records import Frozen, Record
+from mlsysim.records import Frozen, Record, RecordError
 from mlsysim.references import Reference, reference
 from mlsysim.units import Quantity, unit
 
@@ -191,6 +191,13 @@ class Measurement(Record):
             raise unknown("domain", name, DOMAINS)
         return name
 
+    @field_validator("measured", mode="before")
+    @classmethod
+    def _by_metric(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        return {name: _figure(name, one) if isinstance(one, dict) else one for name, one in given.items()}
+
     @property
     def hardware(self) -> str:
         """The hardware as the record names it."""
@@ -200,6 +207,13 @@ class Measurement(Record):
     def model(self) -> str:
         """The model as the record names it."""
         return str(self.inputs.get("model", "not stated"))
+
+
+def _figure(metric: str, raw: dict[str, Any]) -> Measured:
+    try:
+        return Measured(**raw)
+    except InputError as error:
+        raise RecordError(f"{metric}: {error}") from error
 
 
 @cache

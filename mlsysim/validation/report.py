@@ -185,4 +185,3 @@ class Report:
         return "\n\n".join(parts)
 
     __repr__ = __str__
-

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlsysim.core.search import watched
+from mlsysim.core.progress import progress
 from mlsysim.errors import InputError, InputTypeError, shown, unknown
 from mlsysim.units import Quantity, UnitError
 from mlsysim.validation.adapters import LEVELS, headline, predict
@@ -53,7 +53,11 @@ def validate(records: Any = None, level: str = "fitted", by: str = "domain") -> 
         raise unknown("grouping", by, GROUPS)
     asked = _records(records)
     refuse_twins(asked, "records")
-    found = [one for record in watched(asked, len(asked), "Predicting") for one in compare(record, level)]
+    found: list[Comparison] = []
+    with progress("Predicting", len(asked)) as advance:
+        for record in asked:
+            found += compare(record, level)
+            advance(1)
     return Report(found, level, by)
 
 

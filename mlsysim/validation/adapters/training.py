@@ -65,7 +65,7 @@ def _figures(record: Measurement, result: DistributedResult) -> dict[str, Any]:
     rate = plain["flops"] / step / devices
     executed = rate * plain["hfu"] / plain["mfu"]
     peak = inputs.get("peak_tflops_per_gpu")
-    share, executed_share = ((x / (peak * 1e12) for x in (rate, executed)) if peak else (plain["mfu"], plain["hfu"]))
+    share, executed_share = (x / (peak * 1e12) for x in (rate, executed)) if peak else (plain["mfu"], plain["hfu"])
     counted = rate if "mfu" in record.measured else executed
     known = {
         "iteration_time": Quantity(step, "s"),
@@ -129,5 +129,3 @@ def _layered(record: Measurement, level: str) -> dict[str, Any]:
         if name in record.measured
     }
     return {name: known.get(name, _NO_FIGURE) for name in record.measured}
-
-

@@ -89,6 +89,13 @@ def _reached(hardware: HardwareNode, level: str, kind: str, precision: str, key:
             reached = fit.efficiency or 1.0, fit.memory_efficiency or 1.0, fit.floor, fit.half_length or 0.0
             return Rates(peak, *reached), note
         what = kind.replace("_", " ").replace("gemm", "matrix product")
+        if fits:
+            other, fit = next(iter(fits.items()))
+            note = (
+                f"no {what} kernels in {key} were timed on this device: bandwidth and floor are those of kernels in"
+                f" {other}, the part of the peak is the universal constant"
+            )
+            return Rates(peak, universal("efficiency"), fit.memory_efficiency or 1.0, fit.floor), note
         note = f"no {what} kernels in {key} were timed on this device: universal constants stand in"
     return Rates(peak, universal("efficiency"), universal("memory_efficiency"), universal("kernel_floor")), note
 

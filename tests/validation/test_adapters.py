@@ -1,0 +1,289 @@
+"""From records to questions: each is answered or says why; one prediction of each domain is worked by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from mlsysim import Hardware, Models
+from mlsysim.validation.adapters import LEVELS, headline, predict
+from mlsysim.validation.adapters.fleets import fleet_of, network
+from mlsysim.validation.adapters.names import NotStated, device, model, precision
+from mlsysim.validation.adapters.runs import options, transformer
+from mlsysim.validation.adapters.serving import kv_precision
+from mlsysim.validation.records import Measurement, load, published
+from mlsysim.validation.runner import compare, validate
+
+MINE = ("training", "serving", "vision-inference", "tinyml")
+
+
+def record(domain, measured=("latency", "ms"), **inputs):
+    metric, unit = measured
+    figures = {metric: {"value": 1, "unit": unit}}
+    return Measurement(id="mine", domain=domain, inputs=inputs, measured=figures, source={"title": "mine"})
+
+
+def by_id(name):
+    return next(one for one in published() if one.id == name)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("domain", MINE)
+def test_each_figure_is_answered_or_says_why(domain, level):
+    for one in published(domain):
+        for row in compare(one, level):
+            if row.answered:
+                assert math.isfinite(row.predicted)
+                assert row.predicted > 0
+                assert row.skipped_because is None
+            else:
+                assert len(row.skipped_because.split()) > 3
+
+
+@pytest.mark.parametrize("domain", MINE)
+def test_a_record_counts_once(domain):
+    report = validate(published(domain))
+    judged = [row for row in report.comparisons if row.headline]
+    answered = {row.record.id for row in report.comparisons if row.answered}
+    assert len(judged) == len({row.record.id for row in judged})
+    assert {row.record.id for row in judged} == answered
+    assert {row.metric for row in judged} <= set(headline(domain))
+
+
+# A shape that a record states is that of our model of the same name
+
+
+@pytest.mark.parametrize("one", published("serving"), ids=lambda one: one.id)
+def test_a_model_has_the_shape_that_the_record_states(one):
+    if one.inputs.get("engine") == "llama.cpp":
+        return
+    ours = model(one.model)
+    for ours_name, stated_name in {"layers": "layers", "hidden": "hidden", "heads": "heads", "vocab": "vocab"}.items():
+        if stated_name in one.inputs and hasattr(ours, ours_name):
+            assert getattr(ours, ours_name) == one.inputs[stated_name]
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("h100_sxm", Hardware.H100),
+        ("b200_sxm", Hardware.B200),
+        ("H200", Hardware.H200),
+        ("a100-sxm-40gb", Hardware.A100_40GB),
+        ("rtx-6000-ada", Hardware.RTX6000Ada),
+        ("tpu-v6e", Hardware.TPUv6e),
+    ],
+)
+def test_names_of_devices(name, ours):
+    assert device(name) is ours
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("8B", Models.Llama3_1_8B),
+        ("meta-llama/Llama-3.1-70B-Instruct", Models.Llama3_1_70B),
+        ("llama3.1-405b", Models.Llama3_1_405B),
+        ("Mixtral_8x7B", Models.Mixtral_8x7B),
+    ],
+)
+def test_names_of_models(name, ours):
+    assert model(name) is ours
+
+
+@pytest.mark.parametrize(
+    ("ask", "name", "said"),
+    [
+        (device, "h1000", "the package has no device 'h1000'"),
+        (device, None, "the record names no device"),
+        (model, "llama-9", "the package has no model 'llama-9'"),
+        (precision, "fp7", "the package has no format 'fp7'"),
+        (precision, None, "the package has no format None"),
+    ],
+)
+def test_a_name_that_is_not_ours(ask, name, said):
+    with pytest.raises(NotStated, match=said):
+        ask(name)
+
+
+# Serving
+
+
+def test_one_request_alone_by_hand():
+    """At the speed of light Llama-2 7B in bf16 reads its layers, its head and one row of its table for each token."""
+    one = by_id("gptfast-llama2-7b-bf16-a100-sxm-80gb-tp1")
+    weights = 2 * (6_738_415_616 - 32_000 * 4096)
+    cache = 2 * 32 * 4096 * 2 * (5 + 100)
+    speed = predict(one, "speed of light")["decode_speed"].m_as("token/s")
+    assert speed == pytest.approx(2.039e12 / (weights + cache), rel=0.01)
+
+
+def test_a_queue_is_served_filling_by_filling():
+    """Twice as many requests as fit take twice as long, so that the rate is the same; half a filling more takes less."""
+    one = by_id("trtllm-llama3-1-70b-h200-sxm-tp1-20000-2000")
+
+    def rate(requests):
+        asked = one.model_copy(update={"inputs": {**one.inputs, "num_requests": requests}})
+        return predict(asked, "fitted")["output_throughput"].m_as("token/s")
+
+    assert rate(19 * 2) == pytest.approx(rate(19 * 4))
+    assert rate(19 * 2) > rate(19 * 2 + 1)
+
+
+def test_replicas_serve_in_proportion():
+    one = by_id("trtllm-llama3-1-8b-h200-sxm-tp1-1000-1000")
+    twice = one.model_copy(update={"inputs": {**one.inputs, "count": 2}})
+    rates = [predict(asked, "fitted")["output_throughput"].m_as("token/s") for asked in (one, twice)]
+    assert rates[1] == pytest.approx(2 * rates[0])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kept"),
+    [
+        ({"engine": "trtllm", "precision": "fp8"}, "fp8"),
+        ({"engine": "trtllm", "precision": "bf16"}, "bf16"),
+        ({"engine": "vllm", "precision": "fp8"}, "bf16"),
+        ({"engine": "vllm", "precision": "fp8", "kv_cache_precision": "fp8"}, "fp8"),
+    ],
+)
+def test_the_format_of_the_cache(inputs, kept):
+    assert kv_precision(record("serving", **inputs)) == kept
+
+
+def test_a_file_that_the_package_has_never_seen(tmp_path):
+    path = tmp_path / "bench.csv"
+    path.write_text(
+        "model,system,engine,precision,tensor_parallel,input_tokens,output_tokens,concurrency,ttft_ms,tpot_ms\n"
+        "8B,h200_sxm,vllm,fp8,1,512,256,8,60,6.5\n"
+        "70B,b200_sxm,trtllm,fp8,2,2048,256,32,900,17\n"
+        "70B,h100_sxm,trtllm,bf16,1,2048,256,32,900,17\n"
+        "9B,h100_sxm,vllm,fp8,1,512,256,8,60,6.5\n",
+        "utf-8",
+    )
+    report = validate(load(path))
+    assert report.groups["serving"][:2] == (4, 2)
+    said = {row.record.id: row.skipped_because for row in report.comparisons if row.metric == "tpot"}
+    assert said["bench:2"] is said["bench:3"] is None
+    assert "do not fit in the memory" in said["bench:4"]
+    assert said["bench:5"] == "the package has no model '9B'"
+    assert all(abs(row.error_pct) < 50 for row in report.comparisons if row.headline)
+
+
+def test_prompts_of_unknown_length_are_a_reason():
+    (row, _) = compare(by_id("mlperf-inf-v5-1-b200-sxm-180gbx8-trt-llama2-70b-99-offline"), "fitted")
+    assert row.skipped_because == "the record does not state how many tokens the prompts have"
+
+
+# Vision
+
+
+def test_an_image_at_the_speed_of_light_by_hand():
+    """ResNet-50 in int8 on an L4, one image: each layer takes its operations or its bytes, whichever is longer."""
+    one = by_id("mlperf-inf-v3-0-l4x1-trt-resnet50-singlestream")
+    layers = Models.ResNet50.layers
+    time = sum(
+        max(layer.flops / 242.5e12, (layer.traffic + layer.weights + layer.other_parameters) / 300e9)
+        for layer in layers
+    )
+    assert predict(one, "speed of light")["latency_mean"].m_as("s") == pytest.approx(time, rel=0.02)
+
+
+def test_guidance_doubles_the_passes_of_an_image():
+    one = by_id("mlperf-inf-v4-1-tpu-v5e-x4-flax-sdxl-offline")
+    plain = one.model_copy(update={"inputs": {**one.inputs, "cfg": 1.0}})
+    guided, alone = (predict(asked, "fitted")["throughput"].m_as("1/s") for asked in (one, plain))
+    assert alone == pytest.approx(2 * guided)
+
+
+def test_another_network_of_the_same_name_is_no_answer():
+    (row, _) = compare(by_id("hailo8-resnet-v1-50"), "fitted")
+    assert row.skipped_because == "the record's ResNet-50 v1.5 has 3.49 GMAC, that of the package 4.09"
+
+
+# TinyML
+
+
+def test_an_inference_on_a_microcontroller_by_hand():
+    """ResNet-8 on the Cortex-M4F of an STM32L4R5: 0.188 of two multiply-adds a cycle at 120 MHz."""
+    one = by_id("mlperf-tiny-v1-0-stmicroelectronics-nucleo-l4r5zi-ic")
+    answers = predict(one, "fitted")
+    time = Models.ResNet8.flops().m_as("flop") / (0.188 * 2 * 2 * 120e6)
+    assert answers["latency"].m_as("s") == pytest.approx(time, rel=0.01)
+    assert answers["energy"].m_as("J") == pytest.approx(time * 39.6e-3, rel=0.01)
+
+
+def test_a_network_that_is_not_ours_is_its_multiply_adds():
+    """MCUNet: 6 million of them, at 0.288 of two a cycle of 480 MHz."""
+    answers = predict(by_id("tinyengine-mcunet-vww0"), "fitted")
+    assert answers["latency_cmsis_nn"].m_as("ms") == pytest.approx(6e6 / (0.288 * 2 * 480e3), rel=1e-3)
+    assert "not timed" in answers["latency_tflm"]
+
+
+def test_another_clock_is_no_answer():
+    row, *_ = compare(by_id("mlperf-tiny-v1-0-greenwaves-technologies-gap9-650-240-kws"), "fitted")
+    assert row.skipped_because == "GreenWaves GAP9 of the package runs at 370 MHz, that of the record at 240 MHz"
+
+
+# Training
+
+
+def test_the_figures_of_a_run_are_one_result():
+    """By hand: 768 sequences of 2048 tokens in a step on 256 devices; MFU is what the model needs over the peak."""
+    one = by_id("megascale-t2-megascale-256")
+    answers = predict(one, "fitted")
+    step = answers["iteration_time"].m_as("s")
+    assert answers["throughput"].m_as("token/s") == pytest.approx(768 * 2048 / step)
+    assert answers["training_days_300b_tokens"].m_as("day") == pytest.approx(300e9 / (768 * 2048) * step / 86400)
+    assert answers["aggregate_pflops"].m_as("flop/s") == pytest.approx(answers["mfu"].magnitude * 256 * 312e12)
+
+
+def test_one_layer_takes_what_a_second_adds():
+    answers = predict(by_id("korthikanti-t4-22b-baseline-no-recompute"), "fitted")
+    assert answers["combined"].m_as("ms") == pytest.approx(19.6, rel=0.1)
+    assert "not told apart" in answers["forward"]
+
+
+def test_a_gate_is_what_the_parameters_say():
+    plain = transformer(by_id("megatron-sc21-1-7b"))
+    assert not plain.gated
+    assert plain.parameter_count == pytest.approx(1.7e9, rel=0.03)
+    assert transformer(by_id("megatron-bridge-25-11-llama3-1-8b-h100-sxm-fp8-cs")).gated
+
+
+def test_options_are_those_that_the_record_states():
+    chosen = options(by_id("korthikanti-530b-dp8"))
+    assert (chosen["tp_size"], chosen["pp_size"], chosen["virtual_stages"]) == (8, 35, 3)
+    assert (chosen["recompute"], chosen["flash_attention"], chosen["overlap_comm"]) == ("selective", False, False)
+    assert options(by_id("mosaic-mpt-70b-s2048-512xh100-80gb"))["zero_stage"] == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("8x HDR InfiniBand 200 Gb/s", 25),
+        ("RDMA 400 Gb/s per GPU", 50),
+        ("RoCE 400 Gb/s per GPU, 3072-GPU pods full bisection", 50),
+        ("4x Omni-Path 100 Gb/s", 6.25),
+        ("1600 Gb/s RoCE per node", 25),
+        ("something fast", None),
+        (None, None),
+    ],
+)
+def test_the_network_of_one_device(text, rate):
+    found = network(text, 8)
+    assert (found if found is None else found.m_as("GB/s")) == rate
+
+
+def test_a_fleet_has_the_devices_and_the_network_of_the_record():
+    fleet = fleet_of(by_id("mt-nlg-530b-2240"))
+    assert fleet.total_accelerators == 2240
+    assert fleet.node.accelerator is Hardware.A100
+    assert fleet.fabric.bandwidth.m_as("GB/s") == pytest.approx(25)
+    with pytest.raises(NotStated, match="no machine with Google TPU v6e"):
+        fleet_of(by_id("maxtext-tier-llama2-70b-tpu-v6e-256"))
+
+
+def test_a_run_without_a_batch_says_so():
+    (row,) = compare(by_id("maxtext-a3-llama2-7b-1n"), "fitted")
+    assert row.skipped_because == "the record does not state the batch"
