@@ -120,7 +120,7 @@ def test_one_request_alone_by_hand():
 
 
 def test_a_queue_is_served_filling_by_filling():
-    """Twice as many requests as fit take twice as long, so that the rate is the same; half a filling more takes less."""
+    """Twice as many fillings take twice as long, at the same rate; one more request takes a filling of its own."""
     one = by_id("trtllm-llama3-1-70b-h200-sxm-tp1-20000-2000")
 
     def rate(requests):

@@ -52,7 +52,7 @@ MODELS = {
     "fc-autoencoder": "AnomalyDetector",
     "gpt3-175b": "GPT3",
 }
-"""Names that are no entry of `Models` but for how they are written; sizes alone are of Llama 3.1, as served points say."""
+"""Names that are no entry of `Models` but for how they are written; a size alone is of Llama 3.1."""
 
 FORMATS = {
     "nvfp4": "fp4",

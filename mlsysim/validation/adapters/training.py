@@ -36,7 +36,7 @@ _TECHNIQUES = {
     "selective-recompute": ("selective", False),
     "selective-plus-sequence": ("selective", True),
 }
-"""Recomputation, and whether the tensor-parallel group divides the norms, by what [korthikanti2023reducing] calls it."""
+"""Recomputation, and whether the norms are divided, by what [korthikanti2023reducing] calls the two."""
 
 
 def predict(record: Measurement, level: str) -> dict[str, Any]:
