@@ -119,7 +119,7 @@ def _shortcut(block: Block, tape: Tape, reads: Map, channels: int, stride: Strid
     """The input of a residual block, or its projection where the shape changes."""
     if reads.shape.channels == channels and stride in (1, (1, 1)):
         return reads
-    return _conv(block, tape)(reads, channels, 1, stride)
+    return _conv(block, tape)(reads, channels, 1, stride, activation=False)
 
 
 def _basic(block: Block, tape: Tape, reads: Map, stride: Stride) -> Map:
@@ -144,7 +144,7 @@ def _inverted_residual(block: Block, tape: Tape, reads: Map, stride: Stride) -> 
         factors = tape.linear(narrow, inner.shape.channels)
         inner = tape.add("scale", inner, inner.shape, [factors])
     residual = stride in (1, (1, 1)) and channels == block.channels
-    return conv(inner, block.channels, added=[reads] if residual else [])
+    return conv(inner, block.channels, added=[reads] if residual else [], activation=False)
 
 
 def _c2f(block: Block, tape: Tape, reads: Map, stride: Stride) -> Map:
@@ -173,9 +173,9 @@ def _detect(block: Block, tape: Tape, maps: Sequence[Map]) -> Map:
     for one in maps:
         for found, channels, width in ((boxes, 4 * bins, box_width), (classes, block.channels, class_width)):
             inner = conv(conv(one, width, block.kernel), width, block.kernel)
-            found.append(tape.convolution(inner, channels, bias=True))
+            found.append(tape.convolution(inner, channels, bias=True, activation=False))
     positions = in_a_row(boxes).shape.height
-    sides = tape.convolution(Map(Shape(positions, 4, bins), tuple(boxes)), 1)
+    sides = tape.convolution(Map(Shape(positions, 4, bins), tuple(boxes)), 1, activation=False)
     return Map(Shape(positions, 1, 4 + block.channels), (sides, *classes))
 
 

@@ -25,6 +25,9 @@ class CNNWorkload(LayeredWorkload):
         Height, width and channels of one sample.
     blocks
         The rows of its table, see `Block`.
+    fused
+        Whether norms, activation functions and added shortcuts share the kernel of the convolution before them, as
+        compilers arrange it; without, each is a kernel of its own, as frameworks run it eagerly [ivanov2021data].
     width, depth, max_channels
         Compound scaling: channels, at most `max_channels`, times `width`, rounded up to a multiple of 8; repeats times
         `depth`, rounded, at least 1. Classes are not scaled.
@@ -43,9 +46,15 @@ class CNNWorkload(LayeredWorkload):
 
     input: Annotated[tuple[Count, Count, Count], Field(description="height, width, channels")]
     blocks: Annotated[tuple[Block, ...], Field(min_length=1)]
+    fused: bool = True
     width: Factor = 1.0
     depth: Factor = 1.0
     max_channels: Count | None = None
+
+    @property
+    def eager(self) -> bool:
+        """Whether norms, activation functions and added shortcuts are kernels of their own."""
+        return not self.fused
 
     def _scaled(self, block: Block) -> Block:
         if self.width == self.depth == 1 and self.max_channels is None:

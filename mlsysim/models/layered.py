@@ -2,7 +2,8 @@
 
 Operations are those of products, 2 a multiply-add. Norms, activation functions and added shortcuts are fused into the
 operator beside them, and maps that are read together were written together: none of these moves anything of its own.
-Pooling, upsampling, gating and the scaling of a squeeze-and-excitation do.
+Pooling, upsampling, gating and the scaling of a squeeze-and-excitation do. Where nothing is fused, norms, activation
+functions and added shortcuts are kernels too.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class Layer(NamedTuple):
     """Heads of an attention."""
     norm: bool
     """Whether a batch norm follows."""
+    activation: bool
+    """Whether an activation function follows."""
 
     @property
     def flops(self) -> int:
@@ -71,6 +74,18 @@ class Layer(NamedTuple):
     def traffic(self) -> int:
         """Activations read and written for one sample."""
         return self.inputs.elements + self.outputs.elements + self.shortcut
+
+    @property
+    def apart(self) -> tuple[tuple[str, int], ...]:
+        """What follows the product if nothing is fused: each kernel, and how many maps like the output it reads."""
+        followed = {"batch norm": self.norm, "shortcut": 2 * bool(self.shortcut), "activation": self.activation}
+        return tuple((name, int(reads)) for name, reads in followed.items() if reads and self.kind in _CONVOLUTIONS)
+
+    @property
+    def traffic_apart(self) -> int:
+        """Activations that these kernels read and write for one sample, beside `traffic`."""
+        read = self.shortcut if self.apart else 0
+        return sum((1 + reads) * self.outputs.elements for _, reads in self.apart) - read
 
     def kernel(self, runs: int) -> Kernel:
         """Return the kernel that does this, run some times.
@@ -124,6 +139,7 @@ class Kernel(NamedTuple):
         )
 
 
+_CONVOLUTIONS = ("conv", "depthwise")
 _KINDS: dict[str, Kind] = {"conv": "conv", "depthwise": "depthwise", "linear": "gemm"}
 _WITHOUT_WEIGHTS = ("elementwise", "attention")
 
@@ -184,7 +200,8 @@ class Tape:
 
     def add(self, kind: str, reads: Map, outputs: Shape, beside: Sequence[Map] = (), **other: Any) -> Map:
         """Note a layer that reads a map, and others `beside` it; return the map that it writes."""
-        fields = {"weights": 0, "other_parameters": 0, "attention": 0, "heads": 0, "norm": False, "name": kind} | other
+        plain = {"weights": 0, "other_parameters": 0, "attention": 0, "heads": 0, "norm": False, "name": kind}
+        fields = plain | {"activation": False} | other
         beside_elements = sum(one.shape.elements for one in beside)
         layer = Layer(kind=kind, inputs=reads.shape, outputs=outputs, shortcut=beside_elements, live=0, **fields)
         self._layers.append((layer, tuple(dict.fromkeys(root for one in (reads, *beside) for root in one.roots))))
@@ -203,16 +220,21 @@ class Tape:
         added: Sequence[Map] = (),
         **parameters: Any,
     ) -> Map:
-        """Note a convolution to whose output maps are `added`, with a `bias`, a `norm`, `other` parameters."""
+        """Note a convolution to whose output maps are `added`, with a `bias`, a `norm`, `other` parameters.
+
+        Unless told that there is none, an `activation` function follows.
+        """
         (high, wide), (down, across), shape = pair(kernel), pair(stride), reads.shape
         size = _extent(shape.height, high, down, padding), _extent(shape.width, wide, across, padding)
         weights = int(physics.convolution_parameters.plain(high, wide, shape.channels, channels, groups))
-        norm = parameters.get("norm", False)
+        norm, activation = parameters.get("norm", False), parameters.get("activation", True)
         other = channels * (parameters.get("bias", False) + 2 * norm) + parameters.get("other", 0)
         kind = "depthwise" if groups == shape.channels > 1 else "conv"
         name = f"{kind} {high}x{wide} {channels}"
         counts = {"weights": weights, "other_parameters": other}
-        return self.add(kind, reads, Shape(*size, channels), added, **counts, name=name, norm=norm)
+        return self.add(
+            kind, reads, Shape(*size, channels), added, **counts, name=name, norm=norm, activation=activation
+        )
 
     def linear(self, reads: Map, channels: int, bias: bool = True, other: int = 0, added: Sequence[Map] = ()) -> Map:
         """Note a dense layer, applied at each position."""
@@ -253,6 +275,11 @@ class LayeredWorkload(Workload):
     """A network that is a list of layers, run one after another."""
 
     @property
+    def eager(self) -> bool:
+        """Whether norms, activation functions and added shortcuts are kernels of their own."""
+        return False
+
+    @property
     def phases(self) -> tuple[str, ...]:
         """The kinds of forward pass: one."""
         return ("forward",)
@@ -272,14 +299,20 @@ class LayeredWorkload(Workload):
 
     @kept
     def _per_sample(self) -> tuple[int, int, int]:
-        flops = sum(layer.flops for layer in self.layers)
-        return flops, sum(layer.traffic for layer in self.layers), max(layer.live for layer in self.layers)
+        traffic = sum(layer.traffic + (layer.traffic_apart if self.eager else 0) for layer in self.layers)
+        return sum(layer.flops for layer in self.layers), traffic, max(layer.live for layer in self.layers)
 
     @kept
-    def _kernels(self) -> tuple[tuple[Kernel, bool], ...]:
-        """What the layers run, equal ones together, whatever else is alive; and whether a batch norm follows."""
+    def _kernels(self) -> tuple[tuple[Kernel, tuple[tuple[str, int], ...]], ...]:
+        """What the layers run, equal ones together, whatever else is alive; and what follows each, see `Layer.apart`.
+
+        Where it is fused, the norm is all that may: training does not fuse it.
+        """
         equal = Counter(layer._replace(live=0) for layer in self.layers)
-        return tuple((layer.kernel(runs), layer.norm) for layer, runs in equal.items())
+        if self.eager:
+            alone = {layer: layer._replace(shortcut=0) if layer.apart else layer for layer in equal}
+            return tuple((alone[layer].kernel(runs), layer.apart) for layer, runs in equal.items())
+        return tuple((layer.kernel(runs), layer.apart[: layer.norm]) for layer, runs in equal.items())
 
     def demand(
         self,
@@ -335,14 +368,15 @@ class LayeredWorkload(Workload):
 
     def _lower(self, batch: Any, phase: str, size: Any) -> Operators:
         rows, training = [], phase == "training"
-        for kernel, norm in self._kernels:
-            rows.append(kernel.operator(batch, size))
-            if training and norm:
-                rows.append(_batch_norm(rows[-1]))
+        for kernel, followed in self._kernels:
+            rows.append(row := kernel.operator(batch, size))
+            for name, reads in followed:
+                if training or self.eager:
+                    rows.append(_follow(name, row, reads + (training and name == "batch norm")))
         return with_backward(rows, size) if training else Operators(rows)
 
 
-def _batch_norm(row: Operator) -> Operator:
-    """The norm of what a convolution writes, over the whole batch."""
-    moved = {"inputs": 2 * row.outputs, "outputs": row.outputs}
-    return Operator("batch norm", "elementwise", count=row.count, m=row.m, **moved, phase=row.phase)
+def _follow(name: str, row: Operator, reads: int) -> Operator:
+    """A kernel that reads what a convolution writes so many times, or maps like it, and writes one."""
+    moved = {"inputs": reads * row.outputs, "outputs": row.outputs}
+    return Operator(name, "elementwise", count=row.count, m=row.m, **moved, phase=row.phase)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -466,3 +467,44 @@ def test_every_tiny_network_fits_on_a_microcontroller(name, device):
     profile = Engine.solve(Models[name], Hardware[device], precision="int8")
     check(profile)
     assert profile.feasible
+
+
+def test_what_is_not_fused_is_read_and_written_again():
+    """By hand, a 3x3 convolution of 8x8x4 with a norm and an activation function: each reads and writes 256 elements.
+
+    A basic block has two of them, a shortcut that is added in a kernel that reads two maps, and a projection without an
+    activation function.
+    """
+    fused = CNNWorkload(name="one", input=(8, 8, 4), blocks=({"kind": "conv", "channels": 4},))
+    apart = fused.model_copy(update={"fused": False})
+    assert [row.name for row in apart.lower()] == ["conv 3x3 4", "batch norm", "activation"]
+    assert apart.demand().activations - fused.demand().activations == 2 * 4 * 256
+    block = CNNWorkload(
+        name="two", input=(8, 8, 4), blocks=({"kind": "basic", "channels": 8, "stride": 2},), fused=False
+    )
+    names = Counter({row.name: 0 for row in block.lower()})
+    for row in block.lower():
+        names[row.name] += row.count
+    assert (names["batch norm"], names["activation"], names["shortcut"]) == (3, 2, 1)
+    shortcut = block.lower()["shortcut"]
+    assert (shortcut.inputs, shortcut.outputs) == (2 * 2 * 4 * 4 * 8, 2 * 4 * 4 * 8)
+
+
+@pytest.mark.parametrize("name", ["ResNet50", "MobileNetV2", "YOLOv8n", "PersonDetection"])
+def test_kernels_apart_move_what_the_demand_says(name):
+    network = Models[name].model_copy(update={"fused": False})
+    rows = network.lower(4, "fp16")
+    assert rows.total("inputs") + rows.total("outputs") == pytest.approx(network.demand(4, "fp16").activations)
+    assert rows.total("flops") == pytest.approx(network.demand(4, "fp16").flops)
+    assert network.demand().activations > Models[name].demand().activations
+
+
+def test_a_norm_that_trains_reads_its_input_twice_fused_or_not():
+    network = Models.ResNet18
+    norms = [
+        row
+        for fused in (True, False)
+        for row in network.model_copy(update={"fused": fused}).lower(phase="training")
+        if row.name == "batch norm"
+    ]
+    assert {row.inputs / row.outputs for row in norms} == {2}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from mlsysim.models.convolutional import CNNWorkload
 from mlsysim.models.diffusion import UNetWorkload
 from mlsysim.units import Quantity
 from mlsysim.validation.adapters.names import NotStated, device, model, precision, stated
@@ -15,6 +16,9 @@ HEADLINE = ("throughput", "latency_mean", "latency", "step_time", "fps_batch8", 
 
 _TOLERANCE = 0.05
 """Share by which the arithmetic that a record states may differ from that of our network of the same name."""
+
+_EAGER = re.compile(r"(^|-)pt\d+(?!.*(dynamo|inductor|compile|jit))")
+"""What a framework is called that is PyTorch and no compiler [wightman2019timm]."""
 
 _OTHERWISE = {
     "avg_system_power": "power at the wall is that of the whole system, whose other parts the record does not state",
@@ -57,6 +61,8 @@ def _format(name: Any) -> str:
 def _network(record: Measurement) -> Any:
     inputs = record.inputs
     found = model(inputs.get("model"))
+    if isinstance(found, CNNWorkload) and _EAGER.search(str(inputs.get("framework", ""))):
+        found = found.model_copy(update={"fused": False})
     if (gmacs := inputs.get("fwd_gmacs")) is not None:
         ours = found.flops().m_as("flop") / 2e9
         if abs(ours / gmacs - 1) > _TOLERANCE:

@@ -89,6 +89,14 @@ class TestLevels:
     def test_a_format_that_was_not_timed_says_so(self):
         assert any("int8" in note for note in by_kernel(LLAMA, H100, precision="int8").notes)
 
+    def test_a_peak_that_was_not_timed_keeps_the_bandwidth_and_the_floor_of_the_device(self):
+        """An A100 was timed in bf16, whose peak is half of that in int8."""
+        rates, fit = Calibration(Hardware.A100, "int8", "bf16"), Hardware.A100.kernels.gemm["bf16"]
+        found = rates.products
+        assert (found.peak, found.efficiency) == (624e12, universal("efficiency"))
+        assert (found.memory_efficiency, found.floor) == (fit.memory_efficiency, fit.floor)
+        assert any("bandwidth and floor are those of kernels in bf16" in note for note in rates.notes)
+
     def test_a_given_efficiency_replaces_that_of_products(self):
         profile = by_kernel(LLAMA, H100, 512, phase="prefill", seq_len=512, efficiency=0.5)
         assert (profile.efficiency, profile.efficiency_source) == (0.5, "given")
