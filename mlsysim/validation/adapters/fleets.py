@@ -39,9 +39,7 @@ def fleet_of(record: Measurement) -> Fleet:
     known = Systems.Nodes[NODES[record.hardware]] if record.hardware in NODES else None
     if known is None:
         raise NotStated(f"no machine with {accelerator.name} is recorded, and the record states none")
-    each = min(count, record.inputs.get("gpus_per_node") or known.accelerators_per_node)
-    if count % each:
-        raise NotStated(f"the {count} devices of the record do not fill nodes of {each}")
+    each = _each(count, record.inputs.get("gpus_per_node") or known.accelerators_per_node)
     between = network(record.inputs.get("inter_node"), each)
     if between is None and known.inter_node_bw is not None:
         between = known.inter_node_bw / known.accelerators_per_node
@@ -57,6 +55,11 @@ def fleet_of(record: Measurement) -> Fleet:
     )
     fabric = None if between is None else NetworkFabric(name="network of the record", bandwidth=between)
     return Fleet(name=record.id, node=node, count=count // each, fabric=fabric)
+
+
+def _each(count: int, most: int) -> int:
+    """Devices of a node: as many as it has, or of those the most of which the run uses equally many in each."""
+    return next(number for number in range(min(count, most), 0, -1) if count % number == 0)
 
 
 def network(text: Any, devices: int) -> Any:

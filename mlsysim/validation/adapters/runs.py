@@ -10,11 +10,31 @@ from mlsysim.validation.records import Measurement
 
 SHAPE = ("layers", "hidden", "heads", "intermediate")
 
-_BEFORE_FLASH = {"korthikanti2023reducing", "narayanan2021megatron", "smith2022turing", "bigscience2022prequel"}
-"""Runs of software older than FlashAttention, which keeps the scores on the chip [dao2022flashattention]."""
+_OLD_MEGATRON = {"flash_attention": False, "dropout": True, "overlap_comm": False}
+_WIDE_SUMS = {"gradient_precision": "fp32"}
 
-_MEGATRON = {"smith2022turing", "parmar2024nemotron", "jiang2024megascale"}
-"""Runs whose gradients beside weights in bf16 are kept in fp32, as Megatron does [nvidia2024distoptimizer]."""
+SOFTWARE: dict[str, dict[str, Any]] = {
+    "korthikanti2023reducing": _OLD_MEGATRON,
+    "narayanan2021megatron": _OLD_MEGATRON | {"zero_stage": 0, "sequence_parallel": False, "fused_gradients": False},
+    "smith2022turing": _OLD_MEGATRON | _WIDE_SUMS | {"sequence_parallel": False, "fused_gradients": False},
+    "parmar2024nemotron": _WIDE_SUMS,
+    "jiang2024megascale": _WIDE_SUMS,
+    "mosaicml2023benchmarks": {
+        "fused": False,
+        "fused_gradients": False,
+        "prefetch": False,
+        "attention_kernel": "flash-1",
+    },
+    "Megatron-LM": _OLD_MEGATRON,
+    "MegaScale": {"attention_kernel": "flash-2"},
+}
+"""What the software of a source, or of a system that a record names, is known to do where the record says nothing.
+
+Megatron before 2023 keeps scores in memory, drops activations and exchanges gradients after the passes; of that before
+[korthikanti2023reducing] each device keeps all optimizer states, norms are not divided, and gradients are added to their
+sum in kernels of their own. Beside weights in bf16 it keeps gradients in fp32 [nvidia2024distoptimizer]. MegaScale
+names FlashAttention-2 [jiang2024megascale]; the tables of MosaicML were measured eagerly, with ``BACKWARD_POST``.
+"""
 
 _TABLE_ROWS = 128
 """Rows to a multiple of which Megatron pads the table of tokens [shoeybi2019megatron]."""
@@ -67,19 +87,20 @@ def transformer(record: Measurement, vocab: int | None = None) -> Any:
 def options(record: Measurement) -> dict[str, Any]:
     """Return the options of `DistributedModel.solve` that a record states, or its software is known for.
 
+    Where the stages hold equal parts only if the embedding and the head take the place of a layer each, they do.
+
     Raises
     ------
     NotStated
         If the record has no batch.
     """
-    inputs, source = record.inputs, record.source.key
+    inputs = record.inputs
     count, seq_len = stated(record, "count", "seq_len")
     tensor, stages, context = (int(inputs.get(name) or 1) for name in ("tp", "pp", "cp"))
-    replicas = count // (tensor * stages * context)
-    old = source in _BEFORE_FLASH or inputs.get("system") == "Megatron-LM"
+    known = SOFTWARE.get(record.source.name, {}) | SOFTWARE.get(str(inputs.get("system")), {})
     element = precision(inputs.get("precision"))
     chosen = {
-        "batch_size": _batch(record, replicas),
+        "batch_size": _batch(record, count // (tensor * stages * context)),
         "precision": element,
         "tp_size": tensor,
         "pp_size": stages,
@@ -87,18 +108,21 @@ def options(record: Measurement) -> dict[str, Any]:
         "ep_size": int(inputs.get("ep") or 1),
         "microbatch_size": int(inputs.get("microbatch_size") or inputs.get("local_batch") or 1),
         "virtual_stages": int(inputs.get("virtual_stages") or 1),
-        "zero_stage": _zero(record, stages),
-        "sequence_parallel": bool(inputs.get("sequence_parallel", source != "smith2022turing")),
         "recompute": _recompute(record),
-        "flash_attention": not old,
-        "overlap_comm": bool(inputs.get("overlap_grad_reduce", not old)),
-        "dropout": source in {"korthikanti2023reducing", "smith2022turing"} or inputs.get("system") == "Megatron-LM",
         "seq_len": seq_len,
-    }
-    if source == "mosaicml2023benchmarks":
-        chosen |= {"fused": False, "prefetch": False}
-    if (source in _MEGATRON and element == "bf16") or inputs.get("mp_mode") == "DEFAULT":
+    } | known
+    if element != "bf16" and inputs.get("mp_mode") is None:
+        chosen.pop("gradient_precision", None)
+    if inputs.get("mp_mode") == "DEFAULT":
         chosen["gradient_precision"] = "fp32"
+    for option, name in {"sequence_parallel": "sequence_parallel", "overlap_comm": "overlap_grad_reduce"}.items():
+        if inputs.get(name) is not None:
+            chosen[option] = bool(inputs[name])
+    if (stage := _zero(record, stages)) is not None:
+        chosen["zero_stage"] = stage
+    layers = inputs.get("layers") or 1
+    if layers % stages and (layers + 2) % stages == 0:
+        chosen["ends_as_layers"] = True
     return chosen
 
 
@@ -117,12 +141,13 @@ def _batch(record: Measurement, replicas: int) -> int:
     raise NotStated("the record does not state the batch")
 
 
-def _zero(record: Measurement, stages: int) -> int:
+def _zero(record: Measurement, stages: int) -> int | None:
+    """What the data-parallel devices divide; None where nothing is said of it."""
     inputs = record.inputs
-    if inputs.get("zero_stage") is not None:
-        return int(inputs["zero_stage"])
-    whole = str(inputs.get("zero", "")) == "3" or inputs.get("fsdp") or inputs.get("ici_fsdp")
-    return 3 if whole and stages == 1 else 1
+    for name in ("zero_stage", "zero"):
+        if str(inputs.get(name)) in ("0", "1", "2", "3"):
+            return int(inputs[name])
+    return 3 if stages == 1 and (inputs.get("fsdp") or inputs.get("ici_fsdp")) else None
 
 
 def _recompute(record: Measurement) -> str:
