@@ -2,9 +2,9 @@
 
 Each has ``predict(record, level)``, which returns for each metric of ``record.measured`` the quantity that we predict,
 or the sentence that says why we do not. It uses what the record states, what the package's own records of that model
-and device state, and which options the software that the record names is documented to use. A solver's refusal is a reason too. A record's figures that are one result in several
-words (step time, MFU, tokens a second) count once: ``HEADLINE`` lists the metrics of a domain that its error is taken
-from, in the order of preference; where a module has none, every metric counts.
+and device state, and which options the software that it names is documented to use; a solver's refusal is a reason too.
+A record's figures that are one result in several words (step time, MFU, tokens a second) count once: ``HEADLINE`` lists
+the metrics of a domain that its error is taken from, in the order of preference; without it, every metric counts.
 """
 
 from __future__ import annotations

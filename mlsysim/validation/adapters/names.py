@@ -105,7 +105,7 @@ def model(name: Any) -> Any:
     Examples
     --------
     >>> model("meta-llama/Llama-3.1-70B-Instruct").name
-    'Llama 3.1 70B'
+    'Llama-3.1 70B'
     """
     return _entry("model", Models, MODELS, name)
 

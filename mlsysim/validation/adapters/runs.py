@@ -30,10 +30,11 @@ SOFTWARE: dict[str, dict[str, Any]] = {
 }
 """What the software of a source, or of a system that a record names, is known to do where the record says nothing.
 
-Megatron before 2023 keeps scores in memory, drops activations and exchanges gradients after the passes; of that before
-[korthikanti2023reducing] each device keeps all optimizer states, norms are not divided, and gradients are added to their
-sum in kernels of their own. Beside weights in bf16 it keeps gradients in fp32 [nvidia2024distoptimizer]. MegaScale
-names FlashAttention-2 [jiang2024megascale]; the tables of MosaicML were measured eagerly, with ``BACKWARD_POST``.
+Megatron before 2023 keeps scores in memory, drops activations and exchanges gradients after the passes; before
+[korthikanti2023reducing] each device keeps all optimizer states, norms are not divided, and gradients are added to
+their sum in kernels of their own. Beside weights in bf16 it keeps gradients in fp32 [nvidia2024distoptimizer].
+MegaScale names FlashAttention-2 [jiang2024megascale]; the tables of MosaicML were measured eagerly, with
+``BACKWARD_POST`` [mosaicml2023benchmarks].
 """
 
 _TABLE_ROWS = 128

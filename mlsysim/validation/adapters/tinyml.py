@@ -26,7 +26,7 @@ def predict(record: Measurement, level: str) -> dict[str, Any]:
     """Return our times and energies, as the pass is one point on the roofline of the core."""
     board = device(record.inputs.get("hardware"))
     element = precision({"float32": "fp32"}.get(name := record.inputs.get("weights_precision"), name))
-    _same_clock(record, board, element)
+    _same_core(record, board, element)
     efficiency = _LEVELS[level]()
     try:
         result = Engine.solve(model(record.inputs.get("model")), board, 1, element, efficiency)
@@ -50,10 +50,14 @@ def _other(metric: str) -> str:
     return "the layers of the network, of which memory is a matter, are not stated"
 
 
-def _same_clock(record: Measurement, board: HardwareNode, element: str) -> None:
-    """Refuse a record whose core runs at another clock than that of the device's peak."""
+def _same_core(record: Measurement, board: HardwareNode, element: str) -> None:
+    """Refuse a record whose core has another clock than that of the device's peak, or an accelerator beside it."""
     figure = board.figures.get(f"compute.precision_flops.{element}")
-    ours = re.search(r"(\d+) MHz", (figure and figure.condition) or "")
+    said = (figure and figure.condition) or ""
+    for beside in re.findall(r"\+ (\w+)", str(record.inputs.get("core", ""))):
+        if re.search(rf"\b{beside}\b[^.;]*not counted", f"{said}. {board.note or ''}"):
+            raise NotStated(f"the {beside} accelerator that was used is not counted in the peak of {board.name}")
+    ours = re.search(r"(\d+) MHz", said)
     clock = record.inputs.get("clock_mhz")
     if ours and clock and int(ours[1]) != clock:
         raise NotStated(f"{board.name} of the package runs at {ours[1]} MHz, that of the record at {clock} MHz")
