@@ -12,6 +12,7 @@ from mlsysim.viz.serving import plot_serving_curve
 from mlsysim.viz.style import light_and_dark
 from mlsysim.viz.sweep import plot_sweep
 from mlsysim.viz.tornado import plot_tornado
+from mlsysim.viz.validation import plot_errors, plot_predictions
 from mlsysim.viz.wall_report import plot_wall_report
 from mlsysim.viz.walls import plot_walls
 
@@ -22,6 +23,7 @@ __all__ = [
     "light_and_dark",
     "plot_audit",
     "plot_batch",
+    "plot_errors",
     "plot_fabrics",
     "plot_fidelity",
     "plot_grids",
@@ -30,6 +32,7 @@ __all__ = [
     "plot_iron_law",
     "plot_kernels",
     "plot_models",
+    "plot_predictions",
     "plot_roofline",
     "plot_serving_curve",
     "plot_sweep",
