@@ -247,6 +247,16 @@ def test_one_layer_takes_what_a_second_adds():
     assert "not told apart" in answers["forward"]
 
 
+def test_images_are_trained_kernel_by_kernel():
+    """At the speed of light: three products for each of the forward pass, but that no image needs a gradient."""
+    one = by_id("resnet50-train-v100-sxm-1")
+    operations = 3 * Models.ResNet50.flops().m_as("flop") - 2 * 118_013_952
+    light = predict(one, "speed of light")["throughput_fp32"].m_as("1/s")
+    assert light < 15.7e12 / operations
+    assert light > 0.6 * 15.7e12 / operations
+    assert predict(one, "fitted")["throughput_amp"].m_as("1/s") == pytest.approx(1200, rel=0.1)
+
+
 def test_a_gate_is_what_the_parameters_say():
     plain = transformer(by_id("megatron-sc21-1-7b"))
     assert not plain.gated

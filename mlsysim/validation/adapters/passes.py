@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlsysim.core.engine import Engine
+from mlsysim.core.solver.node.kernels import Calibration
 from mlsysim.core.solver.node.single import PerformanceProfile
 from mlsysim.validation.adapters import CALIBRATION
 from mlsysim.validation.adapters.names import NotStated
@@ -14,6 +15,12 @@ def one_pass(model: Any, hardware: Any, batch: int, precision: str, level: str, 
     """Return one pass over a batch, as the sum of its kernels."""
     calibration = CALIBRATION[level]
     return Engine.solve(model, hardware, batch, precision, fidelity="operator", calibration=calibration, **more)
+
+
+def step_time(model: Any, hardware: Any, batch: int, precision: str, level: str) -> float:
+    """Return the time of the passes of a training step, kernel by kernel, without that of the optimizer [s]."""
+    kernels = Calibration(hardware, precision, precision, CALIBRATION[level])
+    return sum(kernels.time(row).total for row in model.lower(batch, precision, "training"))
 
 
 def largest(model: Any, hardware: Any, precision: str, level: str, **more: Any) -> PerformanceProfile:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from mlsysim.core.solver.fleet.distributed import DistributedModel, DistributedResult
-from mlsysim.core.solver.node.training import TrainingModel
 from mlsysim.units import Quantity
 from mlsysim.validation.adapters import CALIBRATION
 from mlsysim.validation.adapters.fleets import fleet_of
 from mlsysim.validation.adapters.names import NotStated, device, model, stated
+from mlsysim.validation.adapters.passes import step_time
 from mlsysim.validation.adapters.runs import options, transformer
 from mlsysim.validation.records import Measurement
 
@@ -114,17 +114,16 @@ def _one_layer(record: Measurement, level: str) -> dict[str, Any]:
 
 
 def _layered(record: Measurement, level: str) -> dict[str, Any]:
-    """A network of layers on one device; `throughput_amp` is in 16 bits."""
+    """A network of layers that PyTorch trains eagerly on one device; `throughput_amp` is in 16 bits."""
     (devices,) = stated(record, "count")
     if devices > 1:
         raise NotStated("a fleet trains transformers only: how networks of layers share the work is not modelled")
     (batch,) = stated(record, "microbatch_size")
     formats = {"throughput_amp": "fp16", "throughput_tf32": "tf32", "throughput_fp32": "fp32"}
-    efficiency = {"speed of light": 1.0}.get(level)
+    network = model(record.inputs.get("model")).model_copy(update={"fused": False})
+    asked = network, device(record.inputs.get("hardware")), batch
     known = {
-        name: TrainingModel()
-        .solve(model(record.inputs["model"]), device(record.inputs["hardware"]), batch, None, element, efficiency)
-        .throughput
+        name: Quantity(batch / step_time(*asked, element, level), "1/s")
         for name, element in formats.items()
         if name in record.measured
     }
