@@ -297,6 +297,13 @@ def test_a_fleet_has_the_devices_and_the_network_of_the_record():
         fleet_of(by_id("maxtext-tier-llama2-70b-tpu-v6e-256"))
 
 
+def test_a_device_of_unknown_peak_has_its_memory_only():
+    speed, memory = compare(by_id("torchtitan-8b-128-bf16"), "fitted")
+    assert speed.skipped_because == "the peak of the device, whose power is capped, is not published"
+    assert memory.answered
+    assert memory.headline
+
+
 def test_a_run_without_a_batch_says_so():
     (row,) = compare(by_id("maxtext-a3-llama2-7b-1n"), "fitted")
     assert row.skipped_because == "the record does not state the batch"

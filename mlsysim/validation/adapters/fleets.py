@@ -23,6 +23,9 @@ NODES = {
 }
 """The machines of the package whose network stands in where a record states none."""
 
+UNKNOWN_PEAK = {"h100-sxm-96gb-hbm2e-500w": "H100"}
+"""Devices that are one of ours but for a peak, under a cap of power, that is not published: memory use is known."""
+
 _CARDS = re.compile(r"(?:(?P<cards>\d+)x )?[^,;]*?(?P<rate>\d+) Gb/s(?P<each> per GPU)?(?P<whole>[^,;]* per node)?")
 
 
@@ -35,7 +38,7 @@ def fleet_of(record: Measurement) -> Fleet:
         If neither the record nor the package says what its devices are joined by.
     """
     (count,) = stated(record, "count")
-    accelerator = device(record.inputs.get("hardware"))
+    accelerator = device(UNKNOWN_PEAK.get(record.hardware, record.inputs.get("hardware")))
     known = Systems.Nodes[NODES[record.hardware]] if record.hardware in NODES else None
     if known is None:
         raise NotStated(f"no machine with {accelerator.name} is recorded, and the record states none")

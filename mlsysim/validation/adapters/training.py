@@ -7,7 +7,7 @@ from typing import Any
 from mlsysim.core.solver.fleet.distributed import DistributedModel, DistributedResult
 from mlsysim.units import Quantity
 from mlsysim.validation.adapters import CALIBRATION
-from mlsysim.validation.adapters.fleets import fleet_of
+from mlsysim.validation.adapters.fleets import UNKNOWN_PEAK, fleet_of
 from mlsysim.validation.adapters.names import NotStated, device, model, stated
 from mlsysim.validation.adapters.passes import step_time
 from mlsysim.validation.adapters.runs import options, transformer
@@ -26,7 +26,10 @@ HEADLINE = (
     "combined",
     "throughput_amp",
     "time_to_train",
+    "peak_memory_per_gpu",
 )
+
+_MEMORY = ("peak_memory_per_gpu", "max_gpu_memory")
 
 _NO_FIGURE = "no solver has such a figure"
 _TECHNIQUES = {
@@ -45,9 +48,13 @@ def predict(record: Measurement, level: str) -> dict[str, Any]:
         return _layered(record, level)
     if "technique" in record.inputs:
         return _one_layer(record, level)
-    result = _run(record, level)
-    known = _figures(record, result)
-    return {name: known.get(name, _NO_FIGURE) for name in record.measured}
+    known, other = _figures(record, _run(record, level)), _NO_FIGURE
+    if record.hardware in UNKNOWN_PEAK:
+        if int(record.inputs.get("pp") or 1) > 1:
+            stated(record, "microbatch_size")
+        known = {name: known[name] for name in _MEMORY}
+        other = "the peak of the device, whose power is capped, is not published"
+    return {name: known.get(name, other) for name in record.measured}
 
 
 def _run(record: Measurement, level: str, **changed: Any) -> DistributedResult:
@@ -83,6 +90,7 @@ def _figures(record: Measurement, result: DistributedResult) -> dict[str, Any]:
         "achieved_tflops_per_chip": Quantity(counted, "flop/s"),
         "aggregate_pflops": Quantity(counted * devices, "flop/s"),
         "peak_memory_per_gpu": result.memory_footprint,
+        "max_gpu_memory": result.memory_footprint,
     }
     for name, trained in {"training_days_300b_tokens": "tokens", "stage_days": "tokens"}.items():
         if trained in inputs:
