@@ -72,6 +72,26 @@ def reference(key: str) -> Reference:
     return _bibliography()[key]
 
 
+@cache
+def _keys() -> dict[str, str]:
+    """The keys by title, and by address."""
+    known = _bibliography().values()
+    return {one.url: one.key for one in known if one.url} | {one.title.casefold(): one.key for one in known}
+
+
+def key_of(title: str | None, url: str | None = None) -> str | None:
+    """Return the key under which the bibliography has a source of some title or address; None where it has none.
+
+    Examples
+    --------
+    >>> key_of("Roofline: an insightful visual performance model for multicore architectures")
+    'williams2009roofline'
+    >>> key_of("My own bench") is None
+    True
+    """
+    return _keys().get((title or "").casefold()) or _keys().get(url or "")
+
+
 def source_of(source: str) -> Reference:
     """Return the source of a figure: that of a key, or a page by its address.
 

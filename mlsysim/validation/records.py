@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator, mo
 
 from mlsysim.errors import InputError, shown, unknown
 from mlsysim.records import Frozen, Record, RecordError
-from mlsysim.references import Reference, reference
+from mlsysim.references import Reference, key_of, reference
 from mlsysim.units import Quantity, unit
 
 DOMAINS = (
@@ -105,7 +105,7 @@ class Source(Record):
     key
         The key, for the records of the package.
     title, authors, year, venue, url_or_doi
-        In words, for records from elsewhere.
+        In words, for records from elsewhere; where title or address is that of a key, it is cited by it.
     table_or_figure
         Where in it.
     url
@@ -123,6 +123,15 @@ class Source(Record):
     url: str | None = None
     url_or_doi: str | None = None
     submitter: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _found(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("key") is None:
+            title, url = given.get("title"), given.get("url") or given.get("url_or_doi")
+            if all(one is None or isinstance(one, str) for one in (title, url)) and (key := key_of(title, url)):
+                return given | {"key": key}
+        return given
 
     @model_validator(mode="after")
     def _named(self) -> Source:

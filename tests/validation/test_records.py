@@ -90,7 +90,8 @@ def test_a_record_of_the_collection_loads_as_it_was_collected(tmp_path):
     }
     more = {"source": source, "description": "as found", "confidence": "memory", "note": "a note"}
     (record,) = load(written(tmp_path, "one.json", json.dumps([ONE | more])))
-    assert record.source.reference.short == "Korthikanti et al. (2022)"
+    assert record.source.key == "korthikanti2023reducing"
+    assert record.source.reference.short == "Korthikanti et al. (2023)"
     assert record.confidence == "memory"
 
 
