@@ -304,6 +304,13 @@ def test_a_device_of_unknown_peak_has_its_memory_only():
     assert memory.headline
 
 
+def test_each_level_answers_the_same_records():
+    answered = [
+        {row.record.id for row in validate(published("training"), level).comparisons if row.answered} for level in LEVELS
+    ]
+    assert answered[0] == answered[1] == answered[2]
+
+
 def test_a_run_without_a_batch_says_so():
     (row,) = compare(by_id("maxtext-a3-llama2-7b-1n"), "fitted")
     assert row.skipped_because == "the record does not state the batch"

@@ -58,11 +58,11 @@ def predict(record: Measurement, level: str) -> dict[str, Any]:
 
 
 def _run(record: Measurement, level: str, **changed: Any) -> DistributedResult:
-    return DistributedModel().solve(
-        changed.pop("model", None) or transformer(record),
-        fleet_of(record),
-        **options(record) | {"calibration": CALIBRATION[level]} | changed,
-    )
+    chosen = options(record) | {"calibration": CALIBRATION[level]} | changed
+    if level != "fitted":
+        chosen.pop("attention_kernel", None)  # what a generation reached is a timing
+    network = chosen.pop("model", None) or transformer(record)
+    return DistributedModel().solve(network, fleet_of(record), **chosen)
 
 
 def _figures(record: Measurement, result: DistributedResult) -> dict[str, Any]:
