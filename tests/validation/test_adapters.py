@@ -293,8 +293,8 @@ def test_a_fleet_has_the_devices_and_the_network_of_the_record():
     assert fleet.total_accelerators == 2240
     assert fleet.node.accelerator is Hardware.A100
     assert fleet.fabric.bandwidth.m_as("GB/s") == pytest.approx(25)
-    with pytest.raises(NotStated, match="no machine with Google TPU v6e"):
-        fleet_of(by_id("maxtext-tier-llama2-70b-tpu-v6e-256"))
+    with pytest.raises(NotStated, match="no machine with Intel Gaudi 2"):
+        fleet_of(by_id("mlperf-train-v3-1-intel-habanalabs-hls-gaudi2-n48-pt-gpt3"))
 
 
 def test_a_device_of_unknown_peak_has_its_memory_only():
@@ -306,9 +306,15 @@ def test_a_device_of_unknown_peak_has_its_memory_only():
 
 def test_each_level_answers_the_same_records():
     answered = [
-        {row.record.id for row in validate(published("training"), level).comparisons if row.answered} for level in LEVELS
+        {row.record.id for row in validate(published("training"), level).comparisons if row.answered}
+        for level in LEVELS
     ]
     assert answered[0] == answered[1] == answered[2]
+
+
+def test_a_run_without_a_split_says_so():
+    row, *_ = compare(by_id("mlperf-train-v4-1-google-cloud-tpu-trillium-3072-maxtext-gpt3"), "fitted")
+    assert row.skipped_because == "the record does not state how its devices share the work"
 
 
 def test_a_run_without_a_batch_says_so():

@@ -20,6 +20,9 @@ NODES = {
     "gb200": "GB200_NVL72",
     "gb300": "GB300_NVL72",
     "tpu-v4": "TPUv4_Host",
+    "tpu-v5e": "TPUv5e_Host",
+    "tpu-v5p": "TPUv5p_Host",
+    "tpu-v6e": "TPUv6e_Host",
 }
 """The machines of the package whose network stands in where a record states none."""
 

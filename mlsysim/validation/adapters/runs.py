@@ -37,6 +37,8 @@ MegaScale names FlashAttention-2 [jiang2024megascale]; the tables of MosaicML we
 ``BACKWARD_POST`` [mosaicml2023benchmarks].
 """
 
+_SPLITS = ("tp", "pp", "cp", "dp", "zero", "zero_stage", "fsdp", "ici_fsdp", "sharding", "parallelism")
+
 _TABLE_ROWS = 128
 """Rows to a multiple of which Megatron pads the table of tokens [shoeybi2019megatron]."""
 
@@ -93,10 +95,12 @@ def options(record: Measurement) -> dict[str, Any]:
     Raises
     ------
     NotStated
-        If the record has no batch.
+        If the record has no batch, or several devices and no split.
     """
     inputs = record.inputs
     count, seq_len = stated(record, "count", "seq_len")
+    if count > 1 and not any(inputs.get(name) for name in _SPLITS):
+        raise NotStated("the record does not state how its devices share the work")
     tensor, stages, context = (int(inputs.get(name) or 1) for name in ("tp", "pp", "cp"))
     known = SOFTWARE.get(record.source.name, {}) | SOFTWARE.get(str(inputs.get("system")), {})
     element = precision(inputs.get("precision"))
