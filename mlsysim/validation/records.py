@@ -19,6 +19,7 @@ from mlsysim.errors import InputError, shown, unknown
 from mlsysim.records import Frozen, Record, RecordError
 from mlsysim.references import Reference, key_of, reference
 from mlsysim.units import Quantity, unit
+from mlsysim.validation.inputs import checked
 
 DOMAINS = (
     "training",
@@ -199,6 +200,11 @@ class Measurement(Record):
         if name not in DOMAINS:
             raise unknown("domain", name, DOMAINS)
         return name
+
+    @field_validator("inputs", mode="before")
+    @classmethod
+    def _of_their_kinds(cls, given: Any) -> Any:
+        return checked(given) if isinstance(given, dict) else given
 
     @field_validator("measured", mode="before")
     @classmethod

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pint import DimensionalityError
+
 from mlsysim.core.progress import progress
 from mlsysim.errors import InputError, InputTypeError, shown, unknown
 from mlsysim.units import Quantity, UnitError
 from mlsysim.validation.adapters import LEVELS, headline, predict
-from mlsysim.validation.records import Measurement, load, published, refuse_twins
+from mlsysim.validation.records import Measurement, load, measured_unit, published, refuse_twins
 from mlsysim.validation.report import GROUPS, Comparison, Report
 
 
@@ -77,7 +79,10 @@ def _comparison(record: Measurement, metric: str, answer: Any, judged: bool) -> 
     figure = record.measured[metric]
     if isinstance(answer, str):
         return Comparison(record, metric, None, figure.value, skipped_because=answer)
-    predicted = float(Quantity(answer).to(figure.quantity.units).magnitude)
+    try:
+        predicted = float(Quantity(answer).m_as(measured_unit(figure.unit)))
+    except DimensionalityError as error:
+        raise InputError(f"{record.id}: {metric} cannot be in {figure.unit!r}: {error}") from error
     if figure.value == 0:
         because = f"nothing was measured, of which no error is a fraction; predicted {predicted:.4g}"
         return Comparison(record, metric, None, figure.value, skipped_because=because)

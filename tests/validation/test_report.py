@@ -12,7 +12,7 @@ import pytest
 from mlsysim import validate
 from mlsysim.errors import InputError, InputTypeError, UnknownName
 from mlsysim.validation.adapters import LEVELS
-from mlsysim.validation.records import Measurement, published
+from mlsysim.validation.records import Measured, Measurement, published
 from mlsysim.validation.report import Comparison, Report, errors_of
 
 GROUP = {"records", "answered", "median_abs_error_pct", "p90_abs_error_pct", "bias_pct"}
@@ -108,6 +108,13 @@ def test_results_of_an_unknown_grouping_or_level():
 def test_what_is_no_record_is_refused(given):
     with pytest.raises(InputTypeError, match="records must be results, or paths"):
         validate(given)
+
+
+def test_a_figure_in_a_unit_of_another_kind_is_refused():
+    one = published("serving")[0]
+    wrong = one.model_copy(update={"measured": {"throughput": Measured(value=1, unit="GB")}})
+    with pytest.raises(InputError, match=rf"{one.id}: throughput cannot be in 'GB'"):
+        validate(wrong)
 
 
 def test_nothing_and_twins_are_refused():

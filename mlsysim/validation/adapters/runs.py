@@ -62,6 +62,7 @@ def transformer(record: Measurement, vocab: int | None = None) -> Any:
     else:
         return ours.model_copy(update={"max_context": max(ours.max_context, inputs.get("seq_len") or 1)})
     words = stated(record, "vocab")[0] if vocab is None else vocab
+    (context,) = stated(record, "seq_len")
     shapes = [
         TransformerWorkload(
             name=record.model,
@@ -72,12 +73,12 @@ def transformer(record: Measurement, vocab: int | None = None) -> Any:
             head_dim=inputs.get("head_dim") or hidden // heads,
             intermediate=intermediate,
             vocab=-(-words // _TABLE_ROWS) * _TABLE_ROWS,
-            max_context=inputs["seq_len"],
+            max_context=context,
             gated=gated,
             norm="rms" if gated else "layer",
             tied_embeddings=not gated,
             parallel=bool(inputs.get("parallel_transformer_block")),
-            learned_positions=0 if gated else inputs["seq_len"],
+            learned_positions=0 if gated else context,
         )
         for gated in (False, True)
     ]
@@ -101,7 +102,7 @@ def options(record: Measurement) -> dict[str, Any]:
     count, seq_len = stated(record, "count", "seq_len")
     if count > 1 and not any(inputs.get(name) for name in _SPLITS):
         raise NotStated("the record does not state how its devices share the work")
-    tensor, stages, context = (int(inputs.get(name) or 1) for name in ("tp", "pp", "cp"))
+    tensor, stages, context = (inputs.get(name, 1) for name in ("tp", "pp", "cp"))
     known = SOFTWARE.get(record.source.name, {}) | SOFTWARE.get(str(inputs.get("system")), {})
     element = precision(inputs.get("precision"))
     chosen = {
@@ -110,9 +111,9 @@ def options(record: Measurement) -> dict[str, Any]:
         "tp_size": tensor,
         "pp_size": stages,
         "cp_size": context,
-        "ep_size": int(inputs.get("ep") or 1),
-        "microbatch_size": int(inputs.get("microbatch_size") or inputs.get("local_batch") or 1),
-        "virtual_stages": int(inputs.get("virtual_stages") or 1),
+        "ep_size": inputs.get("ep", 1),
+        "microbatch_size": inputs.get("microbatch_size") or inputs.get("local_batch", 1),
+        "virtual_stages": inputs.get("virtual_stages", 1),
         "recompute": _recompute(record),
         "seq_len": seq_len,
     } | known
@@ -134,7 +135,7 @@ def options(record: Measurement) -> dict[str, Any]:
 def _batch(record: Measurement, replicas: int) -> int:
     inputs = record.inputs
     if inputs.get("global_batch"):
-        return int(inputs["global_batch"])
+        return inputs["global_batch"]
     for name, times in {
         "batch_per_dp": replicas,
         "local_batch": replicas,
@@ -142,7 +143,7 @@ def _batch(record: Measurement, replicas: int) -> int:
         "microbatch_size": replicas,
     }.items():
         if inputs.get(name):
-            return int(inputs[name]) * times
+            return inputs[name] * times
     raise NotStated("the record does not state the batch")
 
 

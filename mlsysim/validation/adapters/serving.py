@@ -82,7 +82,7 @@ def served(record: Measurement, level: str, batch: int | None = None) -> Serving
 
 def _group(record: Measurement) -> int:
     inputs = record.inputs
-    return int(inputs.get("tensor_parallel") or inputs.get("tp") or 1)
+    return inputs.get("tensor_parallel") or inputs.get("tp", 1)
 
 
 def _of(record: Measurement, known: dict[str, Any], other: str) -> dict[str, Any]:
@@ -109,13 +109,13 @@ def _at_concurrency(record: Measurement, level: str) -> dict[str, Any]:
 
 def _queue(record: Measurement, level: str) -> dict[str, Any]:
     """Requests that wait from the start: as many as memory holds at once, one filling after the other."""
-    requests, answer, used, devices = stated(
-        record, "num_requests", "output_tokens", "kv_cache_free_gpu_mem_fraction", "count"
+    requests, prompt, answer, used, devices = stated(
+        record, "num_requests", "input_tokens", "output_tokens", "kv_cache_free_gpu_mem_fraction", "count"
     )
     held = ContinuousBatchingModel().solve(
         model(record.inputs.get("model")),
         device(record.inputs.get("hardware")),
-        record.inputs["input_tokens"],
+        prompt,
         requests,
         precision=precision(record.inputs.get("precision")),
         output_tokens=answer,

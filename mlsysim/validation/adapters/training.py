@@ -50,7 +50,7 @@ def predict(record: Measurement, level: str) -> dict[str, Any]:
         return _one_layer(record, level)
     known, other = _figures(record, _run(record, level)), _NO_FIGURE
     if record.hardware in UNKNOWN_PEAK:
-        if int(record.inputs.get("pp") or 1) > 1:
+        if record.inputs.get("pp", 1) > 1:
             stated(record, "microbatch_size")
         known = {name: known[name] for name in _MEMORY}
         other = "the peak of the device, whose power is capped, is not published"
@@ -102,7 +102,10 @@ def _figures(record: Measurement, result: DistributedResult) -> dict[str, Any]:
 
 def _one_layer(record: Measurement, level: str) -> dict[str, Any]:
     """The two passes of one layer: what a step of two layers takes longer than one of one."""
-    recompute, divided = _TECHNIQUES[record.inputs["technique"]]
+    technique, batch = stated(record, "technique", "microbatch_size")
+    if technique not in _TECHNIQUES:
+        raise NotStated(f"no technique {technique!r} of [korthikanti2023reducing] is known")
+    recompute, divided = _TECHNIQUES[technique]
     network = transformer(record, vocab=1)  # the embedding and the head are in both steps, and fall out
     times = []
     for layers in (1, 2):
@@ -112,7 +115,7 @@ def _one_layer(record: Measurement, level: str) -> dict[str, Any]:
             model=network.model_copy(update={"layers": layers}),
             recompute=recompute,
             sequence_parallel=divided,
-            batch_size=record.inputs["microbatch_size"],
+            batch_size=batch,
         ).plain
         again = plain["step_recompute"] or 0.0
         times.append(plain["step_compute"] + again + plain["tp_communication_latency"])
