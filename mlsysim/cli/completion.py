@@ -63,6 +63,20 @@ def calibrations() -> list[tuple[str, str]]:
     return list(CALIBRATIONS.items())
 
 
+def levels() -> list[str]:
+    """The levels at which published results are predicted."""
+    from mlsysim.validation.adapters import LEVELS
+
+    return list(LEVELS)
+
+
+def groupings() -> list[str]:
+    """What errors are grouped by."""
+    from mlsysim.validation.report import GROUPS
+
+    return list(GROUPS)
+
+
 def phases() -> list[str]:
     """The phases of a model."""
     return ["decode", "prefill", "training"]

@@ -108,6 +108,27 @@ def _audit() -> dict[str, Any]:
     return _explained(Audit)
 
 
+def _validate() -> dict[str, Any]:
+    from typing import get_type_hints
+
+    from mlsysim.core.result import Rows, object_schema, schema_of
+    from mlsysim.validation.report import Errors
+
+    errors = object_schema({name: schema_of(kind) for name, kind in get_type_hints(Errors).items()})
+    groups = {"type": "object", "additionalProperties": errors}
+    texts, numbers = (
+        dict.fromkeys(("id", "metric", "unit"), str),
+        dict.fromkeys(("predicted", "error_pct"), float | None),
+    )
+    bands = dict.fromkeys(("low", "high"), float | None)
+    rows = Rows(texts | numbers | bands, measured=float, skipped_because=str | None, headline=bool)
+    schema = object_schema(
+        {"level": TEXT, "all": errors, "domains": groups, "sources": groups, "records": schema_of(rows)}
+    )
+    schema["properties"] |= dict.fromkeys(("hardware", "models", "metrics"), groups)
+    return schema
+
+
 def _lower() -> dict[str, Any]:
     from mlsysim.core.result import Rows, schema_of
     from mlsysim.models.operators import Operator
@@ -155,6 +176,7 @@ _COMMANDS: dict[str, Callable[[], dict[str, Any]]] = {
     "lower": _lower,
     "sweep": _sweep,
     "audit": _audit,
+    "validate": _validate,
     "optimize parallelism": _of("ParallelismOptimizer"),
     "optimize batching": _of("BatchingOptimizer"),
     "optimize placement": _of("PlacementOptimizer"),

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-
-class Form(StrEnum):
-    """The forms of a comparison."""
-
-    text = "text"
-    json = "json"
-    markdown = "markdown"
-    csv = "csv"
-
-
-def _levels() -> list[str]:
-    from mlsysim.validation.adapters import LEVELS
-
-    return list(LEVELS)
-
-
-def _groups() -> list[str]:
-    from mlsysim.validation.report import GROUPS
-
-    return list(GROUPS)
+from mlsysim.cli import completion
+from mlsysim.cli.answers import Output, json_of, say
+from mlsysim.cli.options import Form
 
 
 def validate(
@@ -37,7 +18,8 @@ def validate(
         typer.Argument(help="Published results in JSON or CSV; left out, those of the package.", metavar="[FILE]..."),
     ] = None,
     by: Annotated[
-        str, typer.Option(help="Group by domain, source, hardware, model or metric.", autocompletion=_groups)
+        str,
+        typer.Option(help="Group by domain, source, hardware, model or metric.", autocompletion=completion.groupings),
     ] = "domain",
     level: Annotated[
         str,
@@ -45,10 +27,10 @@ def validate(
             "--level",
             "-l",
             help="What kernels reach: 'speed of light', 'datasheet' (universal constants) or 'fitted' (timings).",
-            autocompletion=_levels,
+            autocompletion=completion.levels,
         ),
     ] = "fitted",
-    output: Annotated[Form, typer.Option("--output", "-o", help="Form of the answer.")] = Form.text,
+    output: Form = Output.text,
 ) -> None:
     """Say how far off predictions are: published results, each beside what we predict for it.
 
@@ -67,8 +49,8 @@ def validate(
     from mlsysim.validation.runner import validate as compare
 
     report = compare(files or None, level, by)
-    if output is Form.json:
-        typer.echo(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+    if output is Output.json:
+        say(json_of(report.to_dict()))
     else:
-        texts = {Form.text: report.__str__, Form.markdown: report.to_markdown, Form.csv: report.to_csv}
-        typer.echo(texts[output](), nl=output is not Form.csv)
+        texts = {Output.text: report.__str__, Output.markdown: report.to_markdown, Output.csv: report.to_csv}
+        say(texts[output]().rstrip("\n"))

@@ -68,6 +68,7 @@ EXAMPLES = {
         PLACES,
         (*PLACES, "--latency", "Quebec=9ms", "--latency", "Poland=9ms", "--max-latency", "1 ms", "--explain"),
     ],
+    "validate": [("BENCH",), ("BENCH", "--by", "model"), ("BENCH", "--by", "metric", "--level", "datasheet")],
     "zoo": [("hardware",), ("models",), ("systems",), ("infra",), ("hardware", "H100")],
     "cite": [("H100", "tdp"), ("H100",), ("Quebec",)],
     "walls": [(), ("2",)],
@@ -79,7 +80,12 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("scenarios")
     (folder / "run.yaml").write_text(SCENARIO)
     (folder / "chat.yaml").write_text("model: Llama3_8B\nhardware: H100\narrival_rate_qps: 2\noutput_tokens: 64\n")
-    return {"SCENARIO": str(folder / "run.yaml"), "CHAT": str(folder / "chat.yaml")}
+    (folder / "bench.csv").write_text(
+        "model,system,engine,precision,tensor_parallel,input_tokens,output_tokens,concurrency,ttft_ms,tpot_ms\n"
+        "8B,h200_sxm,vllm,fp8,1,512,256,8,60,6.5\n9B,h200_sxm,vllm,fp8,1,512,256,8,60,6.5\n"
+    )
+    names = {"SCENARIO": "run.yaml", "CHAT": "chat.yaml", "BENCH": "bench.csv"}
+    return {name: str(folder / file) for name, file in names.items()}
 
 
 def schema_of(command):

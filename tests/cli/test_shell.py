@@ -35,6 +35,8 @@ def completed(words: str) -> set[str]:
         ("train Llama3_8B --recompute ", {"none", "selective", "full"}),
         ("train Llama3_8B H100 --devices 64 --fabric InfiniBand_N", {"InfiniBand_NDR"}),
         ("optimize p", {"parallelism", "placement"}),
+        ("validate --by s", {"source"}),
+        ("validate --level da", {"datasheet"}),
         ("optimize placement --regions Quebec,Polan", {"Quebec,Poland"}),
         ("sweep Llama3_8B,GPT", {f"Llama3_8B,{name}" for name in mlsysim.Models.names if name.startswith("GPT")}),
         ("sweep Llama3_8B Clou", {"Cloud", "CloudAI100", "CloudAI100Ultra"}),
