@@ -51,6 +51,15 @@ def test_a_record_counts_once(domain):
     assert {row.metric for row in judged} <= set(headline(domain))
 
 
+@pytest.mark.parametrize("domain", MINE)
+def test_no_missing_input_is_an_error(domain):
+    for one in {(each.source.name, frozenset(each.inputs)): each for each in published(domain)}.values():
+        for missing in one.inputs:
+            inputs = {name: value for name, value in one.inputs.items() if name != missing}
+            rows = compare(one.model_copy(update={"inputs": inputs}), "fitted")
+            assert all(row.answered or row.skipped_because for row in rows), missing
+
+
 # A shape that a record states is that of our model of the same name
 
 
