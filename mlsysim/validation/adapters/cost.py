@@ -1,0 +1,64 @@
+"""Cost: the hours of a record's devices, rented at the price that it states or that our records have for the device.
+
+The level changes nothing here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlsysim.core.solver.operations.figures import CLOUD_PRICES
+from mlsysim.physics import renting
+from mlsysim.units import Q_
+from mlsysim.validation.adapters.machines import device
+from mlsysim.validation.records import Measurement
+
+PHASES = {
+    "pretraining_cost": ("pretrain_gpu_hours",),
+    "context_cost": ("context_gpu_hours",),
+    "post_training_cost": ("post_gpu_hours",),
+    "total_cost": ("pretrain_gpu_hours", "context_gpu_hours", "post_gpu_hours"),
+}
+HEADLINE = ("cost", "total_cost", "cost_high")
+
+
+def predict(record: Measurement, level: str) -> dict[str, Any]:
+    """Return what we predict for each metric of a record, or why we do not."""
+    return {metric: _answer(record, metric) for metric in record.measured}
+
+
+def _answer(record: Measurement, metric: str) -> Any:
+    if metric in ("gpu_hours", "training_time"):
+        return "the record states it as an input"
+    if metric == "cost_low":
+        return "we record no prices of machines that may be taken away"
+    if metric not in (*PHASES, "cost", "cost_high"):
+        return f"{metric} is no cost of renting"
+    hours = _hours(record, PHASES.get(metric, ()))
+    if hours is None:
+        return "it states no hours of devices"
+    price = _price(record)
+    return price if isinstance(price, str) else renting.rent(1, hours, 1.0, price)
+
+
+def _hours(record: Measurement, phases: tuple[str, ...]) -> Any:
+    """Hours of all devices together; None where they are not stated."""
+    stated = record.inputs
+    if phases:
+        return Q_(sum(stated[name] for name in phases), "hour") if set(phases) <= stated.keys() else None
+    if "gpu_hours" in stated:
+        return Q_(stated["gpu_hours"], "hour")
+    for name, of in (("hours", "hour"), ("days", "day")):
+        if name in stated:
+            return device(record).count * Q_(stated[name], of).to("hour")
+    return None
+
+
+def _price(record: Measurement) -> Any:
+    if "price_per_gpu_hour_usd" in record.inputs:
+        return Q_(record.inputs["price_per_gpu_hour_usd"], "dollar/hour")
+    name = device(record).hardware.name
+    return next(
+        (offer.price for offer in CLOUD_PRICES if offer.accelerator == name),
+        f"no price of renting is recorded for {name}",
+    )
