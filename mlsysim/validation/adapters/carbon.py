@@ -1,8 +1,8 @@
 """Carbon, energy and water: what a record's devices, hours and power come to, in the building and on the grid it names.
 
 A record that states no PUE counts the machines alone; where it names who ran them, or states no grid either, our
-records of that operator and the average of the United States stand in, as the solvers have it. The level changes nothing
-here: power and time are stated.
+records of that operator and the average of the United States stand in, as the solvers have it. The level changes
+nothing here: power and time are stated.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from mlsysim.infra.registry import Datacenters, Grids
 from mlsysim.infra.types import Datacenter, GridProfile
 from mlsysim.physics import carbon
 from mlsysim.units import Q_
+from mlsysim.validation.adapters.names import NotStated
 from mlsysim.validation.records import Measurement
 
 HEADLINE = (
@@ -82,10 +83,6 @@ ALL_SITES = re.compile(r", all (large )?sites\b")
 _NO_WORK = "it states no devices with their hours and power, so there is no energy to predict"
 
 
-class _Open(Exception):
-    """Why a figure is not predicted."""
-
-
 def predict(record: Measurement, level: str) -> dict[str, Any]:
     """Return what we predict for each metric of a record, or why we do not."""
     return {metric: _answer(record, metric) for metric in record.measured}
@@ -96,7 +93,7 @@ def _answer(record: Measurement, metric: str) -> Any:
         return UNANSWERED.get(metric, f"{metric} is nothing that we predict of a site")
     try:
         return METRICS[metric](record)
-    except _Open as why:
+    except NotStated as why:
         return str(why)
 
 
@@ -106,9 +103,9 @@ def _grid_intensity(record: Measurement) -> Any:
     field = field or ("life_cycle" if grid.life_cycle is not None else "direct")
     found, figure = getattr(grid, field), grid.figures.get(field)
     if found is None:
-        raise _Open(f"no {field.replace('_', ' ')} emissions are recorded for {grid.name}")
+        raise NotStated(f"no {field.replace('_', ' ')} emissions are recorded for {grid.name}")
     if year is not None and figure is not None and str(year) != str(figure.date):
-        raise _Open(
+        raise NotStated(
             f"our record of {grid.name} is of {figure.date}, the figure of {year}: a grid changes with the years"
         )
     return found
@@ -117,20 +114,20 @@ def _grid_intensity(record: Measurement) -> Any:
 def _named_grid(record: Measurement) -> GridProfile:
     text = str(record.inputs.get("region") or record.inputs.get("grid") or "")
     if not text:
-        raise _Open("it names no grid")
+        raise NotStated("it names no grid")
     if text in COUNTRIES:
         return Grids[COUNTRIES[text]]
     for name in Grids.names:
         if re.search(rf"\b{re.escape(name.replace('_', ' '))}\b", text):
             return Grids[name]
-    raise _Open(f"no grid of the name {text!r} is recorded")
+    raise NotStated(f"no grid of the name {text!r} is recorded")
 
 
 def _fleet_pue(record: Measurement) -> Any:
     operator, year = record.inputs.get("operator"), record.inputs.get("year")
     known = [site for site in Datacenters if site.operator == operator and ALL_SITES.search(site.name)]
     if not known:
-        raise _Open(f"no average over the sites of {operator} is recorded")
+        raise NotStated(f"no average over the sites of {operator} is recorded")
     nearest = min(known, key=lambda site: 0 if year is None else abs(int(site.figures["pue"].date[:4]) - int(year)))
     return Q_(nearest.pue, "dimensionless")
 
@@ -154,7 +151,7 @@ def _machines(record: Measurement) -> Any:
         return carbon.machine_energy(1, Q_(stated["power_w"], "W"), Q_(stated["hours"], "hour"))
     if "energy_mwh" in stated:
         return Q_(stated["energy_mwh"], "MWh")
-    raise _Open(_NO_WORK)
+    raise NotStated(_NO_WORK)
 
 
 def _stated_intensity(record: Measurement) -> Any:
@@ -181,7 +178,9 @@ def _pue(record: Measurement) -> float | None:
         return None
     site = _operator(record)
     if site is None:
-        raise _Open("it states neither a PUE nor the emissions of the grid, and no operator whose buildings we have")
+        raise NotStated(
+            "it states neither a PUE nor the emissions of the grid, and no operator whose buildings we have"
+        )
     return site.pue
 
 
@@ -195,7 +194,7 @@ def _emissions(record: Measurement) -> Any:
 
 def _net(record: Measurement) -> Any:
     if "carbon_intensity_net_kg_per_kwh" not in record.inputs:
-        raise _Open("it states no net emissions of the grid")
+        raise NotStated("it states no net emissions of the grid")
     return carbon.operational_carbon(
         _energy(record), Q_(record.inputs["carbon_intensity_net_kg_per_kwh"], "kgCO2e/kWh")
     )
@@ -203,7 +202,7 @@ def _net(record: Measurement) -> Any:
 
 def _for_each_hour(record: Measurement) -> Any:
     if "gpu_hours" not in record.inputs:
-        raise _Open("it states no hours of devices")
+        raise NotStated("it states no hours of devices")
     return _emissions(record) / Q_(record.inputs["gpu_hours"], "hour")
 
 
@@ -213,14 +212,14 @@ def _dynamic_emissions(record: Measurement) -> Any:
 
 def _achieved(record: Measurement) -> Any:
     if not {"total_flops", "count", "training_days"} <= record.inputs.keys():
-        raise _Open("it states no operations with devices and days")
+        raise NotStated("it states no operations with devices and days")
     devices_time = record.inputs["count"] * Q_(record.inputs["training_days"], "day")
     return (Q_(record.inputs["total_flops"], "FLOP") / devices_time).to("TFLOP/s")
 
 
 def _water_on_site(record: Measurement) -> Any:
     if "onsite_wue_l_per_kwh" not in record.inputs:
-        raise _Open("it states no water for a unit of energy")
+        raise NotStated("it states no water for a unit of energy")
     return carbon.water_on_site(_machines(record), Q_(record.inputs["onsite_wue_l_per_kwh"], "liter/kWh"))
 
 

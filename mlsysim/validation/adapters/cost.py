@@ -10,7 +10,7 @@ from typing import Any
 from mlsysim.core.solver.operations.figures import CLOUD_PRICES
 from mlsysim.physics import renting
 from mlsysim.units import Q_
-from mlsysim.validation.adapters.machines import device
+from mlsysim.validation.adapters.machines import machines
 from mlsysim.validation.records import Measurement
 
 PHASES = {
@@ -50,14 +50,14 @@ def _hours(record: Measurement, phases: tuple[str, ...]) -> Any:
         return Q_(stated["gpu_hours"], "hour")
     for name, of in (("hours", "hour"), ("days", "day")):
         if name in stated:
-            return device(record).count * Q_(stated[name], of).to("hour")
+            return machines(record).count * Q_(stated[name], of).to("hour")
     return None
 
 
 def _price(record: Measurement) -> Any:
     if "price_per_gpu_hour_usd" in record.inputs:
         return Q_(record.inputs["price_per_gpu_hour_usd"], "dollar/hour")
-    name = device(record).hardware.name
+    name = machines(record).hardware.name
     return next(
         (offer.price for offer in CLOUD_PRICES if offer.accelerator == name),
         f"no price of renting is recorded for {name}",

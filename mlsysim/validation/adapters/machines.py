@@ -3,28 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from mlsysim.errors import InputError, unknown
-from mlsysim.hardware.registry import Hardware
 from mlsysim.hardware.types import HardwareNode
+from mlsysim.validation.adapters import names
 from mlsysim.validation.records import Measurement
-
-DEVICES = {
-    "a100-pcie-40gb": "A100_PCIe_40GB",
-    "a100-sxm-40gb": "A100_40GB",
-    "a100-sxm-80gb": "A100",
-    "b200": "B200",
-    "gb200": "GB200",
-    "h100-sxm": "H100",
-    "h200-sxm": "H200",
-    "h800": "H800",
-    "mi300x": "MI300X",
-    "p100": "P100",
-    "v100": "V100",
-    "v100-sxm": "V100",
-}
-"""Our names of the devices, by those of the records."""
 
 
 class Machines(NamedTuple):
@@ -34,21 +17,16 @@ class Machines(NamedTuple):
     count: int
 
 
-def device(record: Measurement) -> Machines:
-    """Return the devices of a record: a name of a record or of ours, such as ``"a100-sxm-80gb"`` or ``"8x V100"``.
+def machines(record: Measurement) -> Machines:
+    """Return the devices of a record, whose number may stand beside their name: ``"8x V100"``.
 
     Raises
     ------
-    InputError
-        If the record names no device.
-    UnknownName
-        If it names one that we have no record of.
+    NotStated
+        If the record names no device, or one that we have no record of.
     """
-    said = record.inputs.get("hardware")
-    if not isinstance(said, str):
-        raise InputError("it names no device")
-    number, name = re.fullmatch(r"(?:(\d+)\s*x\s+)?(.*)", said.strip()).groups()
-    ours = DEVICES.get(name.lower(), name)
-    if ours not in Hardware:
-        raise unknown("device of a record", name, [*DEVICES, *Hardware.names])
-    return Machines(Hardware[ours], int(record.inputs.get("count") or number or 1))
+    said: Any = record.inputs.get("hardware")
+    number = None
+    if isinstance(said, str) and (both := re.fullmatch(r"(\d+)\s*x\s+(.+)", said.strip())):
+        number, said = both.groups()
+    return Machines(names.device(said), int(record.inputs.get("count") or number or 1))

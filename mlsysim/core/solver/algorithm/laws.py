@@ -119,6 +119,20 @@ class ScalingLaw(Sourced):
             parameters = physics.lowest_loss_parameters.plain(budget, training_flops.plain(1, 1), *self.loss[1:])
         return parameters, affordable(budget, parameters)
 
+    def budget(self, parameters: float) -> float:
+        """The budget in FLOP for which the law holds a size to be best.
+
+        Examples
+        --------
+        >>> LAWS["besiroglu"].optimum(LAWS["besiroglu"].budget(70e9))[0]
+        70000000000.0...
+        """
+        if self.loss is None:
+            return physics.power_law_budget.plain(parameters, *self._reference)
+        start = training_flops.plain(parameters, parameters)
+        exponent = self.loss.token_exponent / (self.loss.parameter_exponent + self.loss.token_exponent)
+        return physics.power_law_budget.plain(parameters, self.optimum(start)[0], start, exponent)
+
 
 LAWS: Registry[ScalingLaw] = Registry("scaling law", ScalingLaw.from_record, "mlsysim.core", "scaling_laws")
 
