@@ -54,6 +54,7 @@ def _entry(system: str) -> dict[str, Any]:
         "decode_attention": attention.fit_decode(system),
         "prefill_attention": attention.fit_prefill(system),
         **{op: collectives.fit(system, op) for op in collectives.TIME},
+        "launch": collectives.fit_launch(system),
     }
 
 

@@ -17,8 +17,9 @@ FORMS = {
     "gemm": "t_0 + q + max(F/(e_c·P), Q/(e_m·β)), q the pass that quantises activations below 16 bits",
     "decode_attention": "t_0 + Q/(e_m·β), Q the keys and values",
     "prefill_attention": "t_0 + F/(P·e), e = e_max·S/(S + S_half)",
-    "all_reduce": "t_0 + 2·(N - 1)·α + 2·(N - 1)/N·M/β",
+    "all_reduce": "t_0 + 2·(N - 1)·α + 2·(N - 1)/N·M/β, or t_0 + (1 + 1/N)·M/β where the switch makes the sums",
     "all_gather": "t_0 + (N - 1)·α + (N - 1)/N·M/β",
+    "launch": "t_h",
 }
 """The time that was fitted, by kind."""
 
@@ -87,20 +88,20 @@ class KernelFit(Fit):
 
 
 class CollectiveFit(Fit):
-    """The constants of one collective among the devices of a node.
+    """The constants of one way of running a collective among the devices of a node.
 
     Parameters
     ----------
     setup
         Time of starting it [s].
     latency
-        Time of each of its steps [s].
+        Time of each step of the ring [s]; None where the switch makes the sums.
     bandwidth
-        Of each device into the ring, per direction [byte/s].
+        Of each device into the ring or the switch, per direction [byte/s].
     """
 
     setup: Positive
-    latency: Positive
+    latency: Positive | None = None
     bandwidth: Positive
 
 
@@ -118,7 +119,11 @@ class Kernels(Record):
     decode_attention
         By the precision of the KV cache.
     all_reduce, all_gather
-        By whose kernels: ``"custom"``, those of serving engines in a CUDA graph, or ``"nccl"``.
+        By whose kernels, and by the way where there are several, of which the fastest counts: ``"custom"``, those of
+        serving engines in a CUDA graph; ``"nccl_low_latency"`` and ``"nccl"``, rings by its protocols that trade
+        bandwidth for latency and by its simple one [nvidia2025nccltuning]; ``"nccl_switch"``, sums made by the switch.
+    launch
+        Time in which a host starts one collective outside of a CUDA graph: ``"eager"``.
 
     Examples
     --------
@@ -135,6 +140,7 @@ class Kernels(Record):
     prefill_attention: Annotated[dict[str, KernelFit], Frozen]
     all_reduce: Annotated[dict[str, CollectiveFit], Frozen]
     all_gather: Annotated[dict[str, CollectiveFit], Frozen]
+    launch: Annotated[dict[str, KernelFit], Frozen]
 
     @classmethod
     def from_raw(cls, raw: dict[str, Any]) -> Self:

@@ -55,6 +55,53 @@ def all_reduce_time(message: Any, devices: Any, bandwidth: Any, latency: Any, se
 
 
 @equation(
+    "T = t_0 + (1 + 1 / N)·M / β",
+    "s",
+    "klenk2020innetwork",
+    message=nonnegative("M", "byte"),
+    devices=count("N"),
+    bandwidth=positive("β", "byte/s"),
+    setup=nonnegative("t_0", "s"),
+)
+def switch_all_reduce_time(message: Any, devices: Any, bandwidth: Any, setup: Any) -> Any:
+    """Return the time of an all-reduce whose sums the switch makes, T = t_0 + (1 + 1/N)·M/β.
+
+    Each device asks the switch for the sum of its N-th part of the tensor and has it sent to all: M/N go out as its
+    share of the results, and M as the copy that the switch reads of its own tensor.
+
+    Parameters
+    ----------
+    message
+        M, size of the tensor that each device has and gets the sum of [byte]; scalar or array.
+    devices
+        N, devices on the switch.
+    bandwidth
+        β, bandwidth of each device into the switch, per direction [byte/s].
+    setup
+        t_0, time of starting the collective [s].
+
+    Returns
+    -------
+    Quantity
+        T [s].
+
+    Notes
+    -----
+    Source: [klenk2020innetwork]; NVLink SHARP works so. The time of starting is ours.
+
+    Examples
+    --------
+    Eight devices send 9/8 of the tensor, in a ring 14/8:
+
+    >>> from mlsysim import Q_
+    >>> nothing = Q_(0, "s")
+    >>> print(switch_all_reduce_time(Q_(8, "GB"), 8, Q_(9, "GB/s"), nothing))
+    1.0 s
+    """
+    return setup + (1 + 1 / devices) * message / bandwidth
+
+
+@equation(
     "T = t_0 + (N - 1)·α + (N - 1) / N·M / β",
     "s",
     "thakur2005collectives",
@@ -135,3 +182,79 @@ def transfer_time(message: Any, bandwidth: Any, latency: Any) -> Any:
     20.002 ms
     """
     return latency + message / bandwidth
+
+
+@equation(
+    "B = 2·(N - 1) / N·M / T",
+    "byte/s",
+    "nvidia2024nccltests",
+    message=nonnegative("M", "byte"),
+    devices=count("N"),
+    time=positive("T", "s"),
+)
+def all_reduce_bus_bandwidth(message: Any, devices: Any, time: Any) -> Any:
+    """Return the bus bandwidth of an all-reduce, B = 2·(N - 1)/N·M/T: that of the links if it were a ring.
+
+    Parameters
+    ----------
+    message
+        M, size of the tensor [byte]; scalar or array.
+    devices
+        N, devices.
+    time
+        T, time taken [s].
+
+    Returns
+    -------
+    Quantity
+        B [byte/s]: more than a link has where a switch makes the sums.
+
+    Notes
+    -----
+    Source: [nvidia2024nccltests].
+
+    Examples
+    --------
+    >>> from mlsysim import Q_
+    >>> print(all_reduce_bus_bandwidth(Q_(16, "GB"), 8, Q_(0.1, "s")).to("GB/s"))
+    280.0 GB/s
+    """
+    return 2 * (devices - 1) / devices * message / time
+
+
+@equation(
+    "B = (N - 1) / N·M / T",
+    "byte/s",
+    "nvidia2024nccltests",
+    message=nonnegative("M", "byte"),
+    devices=count("N"),
+    time=positive("T", "s"),
+)
+def bus_bandwidth(message: Any, devices: Any, time: Any) -> Any:
+    """Return the bus bandwidth of an all-gather, a reduce-scatter or an all-to-all, B = (N - 1)/N·M/T.
+
+    Parameters
+    ----------
+    message
+        M, size of the whole tensor, or of what each device has for all [byte]; scalar or array.
+    devices
+        N, devices.
+    time
+        T, time taken [s].
+
+    Returns
+    -------
+    Quantity
+        B [byte/s].
+
+    Notes
+    -----
+    Source: [nvidia2024nccltests].
+
+    Examples
+    --------
+    >>> from mlsysim import Q_
+    >>> print(bus_bandwidth(Q_(16, "GB"), 8, Q_(0.1, "s")).to("GB/s"))
+    140.0 GB/s
+    """
+    return (devices - 1) / devices * message / time

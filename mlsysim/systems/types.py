@@ -43,6 +43,8 @@ class NetworkFabric(Sourced):
         Time of the smallest message; the figure says between which ends and how it was measured [s].
     links, link_bandwidth
         How many links one end has, where it has several, and the bandwidth of each, per direction [byte/s].
+    sums
+        Whether its switches make the sums of an all-reduce.
     note
         What a reader should know of the record.
 
@@ -63,6 +65,7 @@ class NetworkFabric(Sourced):
     latency: Time | None = None
     links: Number | None = None
     link_bandwidth: Bandwidth | None = None
+    sums: bool = False
     note: str | None = None
 
 

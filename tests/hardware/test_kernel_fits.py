@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlsysim import Hardware
+from mlsysim import Hardware, Systems
 from mlsysim.errors import InputError, UnknownName
 from mlsysim.hardware.kernels import FORMS, KERNELS, CollectiveFit, KernelFit
 from mlsysim.hardware.registry import UNIVERSAL, universal
@@ -68,15 +68,27 @@ def test_floors_are_microseconds_and_links_below_the_wire(device):
             assert 1e-6 < fit.floor < 20e-6
     for collective in (kernels.all_reduce, kernels.all_gather):
         for fit in collective.values():
-            assert 0.3 < fit.bandwidth / device.interconnect.bandwidth.m_as("byte/s") < 1
-            assert fit.latency < fit.setup < 20e-6
+            assert 0.2 < fit.bandwidth / device.interconnect.bandwidth.m_as("byte/s") < 1
+            assert (fit.latency or 0.0) < fit.setup < 100e-6
+    for fit in kernels.launch.values():
+        assert 20e-6 < fit.floor < 50e-6
 
 
 @every_device
 def test_custom_kernels_start_sooner_than_nccl(device):
     if fits := device.kernels.all_reduce:
-        assert fits["custom"].setup < fits["nccl"].setup
-        assert fits["custom"].latency < fits["nccl"].latency
+        assert fits["custom"].setup < fits["nccl_low_latency"].setup < fits["nccl"].setup
+        assert fits["custom"].latency < fits["nccl"].latency == fits["nccl_low_latency"].latency
+        assert fits["nccl_low_latency"].bandwidth < fits["nccl"].bandwidth
+
+
+def test_switches_make_sums_from_the_fourth_nvlink_on():
+    summed = {name for name in KERNELS.names if "nccl_switch" in KERNELS[name].all_reduce}
+    assert summed == {"H100", "H200", "B200"}
+    assert all(KERNELS[name].all_reduce["nccl_switch"].latency is None for name in summed)
+    for node in Systems.Nodes:
+        if node.accelerator.kernels and node.fabric:
+            assert node.fabric.sums == ("nccl_switch" in node.accelerator.kernels.all_reduce), node.name
 
 
 def test_a_narrower_format_reaches_less_of_its_peak():

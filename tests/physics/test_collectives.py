@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlsysim.physics.collectives import all_gather_time, all_reduce_time, transfer_time
+from mlsysim.physics.collectives import (
+    all_gather_time,
+    all_reduce_bus_bandwidth,
+    all_reduce_time,
+    bus_bandwidth,
+    switch_all_reduce_time,
+    transfer_time,
+)
 
 messages, bandwidths, delays = st.floats(0, 1e12), st.floats(1e6, 1e13), st.floats(0, 1e-3)
 rings = st.integers(1, 10_000)
@@ -37,3 +44,31 @@ def test_no_ring_beats_the_bandwidth_of_a_link(message, devices, bandwidth):
     time = all_reduce_time.plain(message, devices, bandwidth, 0, 0)
     assert message / bandwidth * (1 - 1e-12) <= time <= 2 * message / bandwidth
     assert time >= transfer_time.plain(message, bandwidth, 0) * (1 - 1e-12)
+
+
+@given(message=st.floats(1, 1e12), devices=st.integers(2, 10_000), bandwidth=bandwidths)
+def test_the_bus_bandwidth_of_a_ring_is_that_of_its_links(message, devices, bandwidth):
+    reduced = all_reduce_time.plain(message, devices, bandwidth, 0, 0)
+    gathered = all_gather_time.plain(message, devices, bandwidth, 0, 0)
+    assert all_reduce_bus_bandwidth.plain(message, devices, reduced) == pytest.approx(bandwidth, rel=1e-9)
+    assert bus_bandwidth.plain(message, devices, gathered) == pytest.approx(bandwidth, rel=1e-9)
+
+
+def test_bus_bandwidths_of_nccl_tests():
+    """A row of a published table: 17,179,869,184 bytes on eight devices in 127,997 µs are 134.22 and 234.89 GB/s."""
+    time = 127997e-6
+    assert 17179869184 / time == pytest.approx(134.22e9, rel=1e-4)
+    assert all_reduce_bus_bandwidth.plain(17179869184, 8, time) == pytest.approx(234.89e9, rel=1e-4)
+
+
+@given(message=messages, devices=st.integers(4, 10_000), bandwidth=bandwidths, setup=delays)
+def test_a_switch_saves_more_the_more_devices_there_are(message, devices, bandwidth, setup):
+    """(1 + 1/N) against 2·(N - 1)/N: less from four devices on, and half in the end."""
+    time = switch_all_reduce_time.plain(message, devices, bandwidth, setup)
+    ring = all_reduce_time.plain(message, devices, bandwidth, 0, setup)
+    assert time <= ring * (1 + 1e-12)
+    assert time - setup >= (ring - setup) / 2 * (1 - 1e-9) - 1e-12
+
+
+def test_three_devices_send_as_much_either_way():
+    assert switch_all_reduce_time.plain(9e9, 3, 1e9, 0) == all_reduce_time.plain(9e9, 3, 1e9, 0, 0) == 12.0

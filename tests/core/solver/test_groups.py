@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlsysim import Fleet, Hardware, NetworkFabric, Node
+from mlsysim import Fleet, Hardware, NetworkFabric, Node, Systems
 from mlsysim.core.solver.fleet.groups import Group, Network
 from mlsysim.core.solver.node.kernels import Calibration
 from mlsysim.errors import InputError
@@ -54,19 +54,34 @@ class TestTimes:
         once = network().all_reduce(4 * 2048 * 8192 * 2, Group.of(8, 1, 8))
         assert 4 * 80 * once == pytest.approx(4 * 80 * 1.75 * 134_217_728 / 450e9)
 
-    def test_inside_first_then_between(self):
-        """64 ranks, eight a node: reduced and gathered in the node, an eighth of it over eight nodes between."""
+    def test_one_ring_through_all_nodes_is_as_fast_as_all_their_cards(self):
+        """64 ranks, eight a node: 2·63/64·8 GB at the 8·50 GB/s at which the ring enters a node."""
         time = network().all_reduce(8e9, Group.of(64, 1, 8))
-        assert time == pytest.approx(2 * 7 / 8 * 8e9 / 450e9 + 2 * 7 / 8 * 1e9 / 50e9)
+        assert time == pytest.approx(2 * 63 / 64 * 8e9 / 400e9)
+
+    def test_and_no_faster_than_the_links_of_a_device(self):
+        time = network(node_bw="300 GB/s").gather(8e9, Group.of(64, 1, 8))
+        assert time == pytest.approx(63 / 64 * 8e9 / 300e9)
+
+    def test_a_short_message_is_summed_in_the_node_first(self):
+        """In one ring 16 of 126 steps cross the network, between nodes alone 6 in a tree."""
+        time = network(latency="5 us").all_reduce(1e3, Group.of(64, 1, 8))
+        assert time == pytest.approx(2 * 7 / 8 * 1e3 / 450e9 + 2 * 3 * 5e-6 + 2 * 125 / 50e9)
+
+    def test_steps_of_one_ring_cross_the_network_once_a_node(self):
+        """Of 63 steps of a gather, 8/64 have the latency of the network."""
+        near, far = (network(latency=of).gather(8e9, Group.of(64, 1, 8)) for of in (None, "8 us"))
+        assert far - near == pytest.approx(63 * 8 / 64 * 8e-6)
 
     def test_a_gather_is_half_an_all_reduce(self):
         group = Group.of(64, 1, 8)
         assert 2 * network().gather(8e9, group) == pytest.approx(network().all_reduce(8e9, group))
 
     def test_an_exchange_shares_nothing_on_the_way(self):
-        """8 GB for 64 ranks: 7/64 of it inside, 56/64 over the rank's own card."""
+        """8 GB for 64 ranks: 56/64 of it over the rank's own card, and meanwhile 7/64 inside."""
         time = network().exchange(8e9, Group.of(64, 1, 8))
-        assert time == pytest.approx(7 / 64 * 8e9 / 450e9 + 56 / 64 * 8e9 / 50e9)
+        assert time == pytest.approx(56 / 64 * 8e9 / 50e9)
+        assert network(node_bw="1 GB/s").exchange(8e9, Group.of(64, 1, 8)) == pytest.approx(7 / 64 * 8e9 / 1e9)
 
     def test_a_small_message_takes_the_tree(self):
         time = network(latency="5 us").all_reduce(1e3, Group.of(64, 8, 8))
@@ -109,7 +124,27 @@ class TestTimes:
         inside = (group.inside - 1) / group.inside * message
         between = (group.nodes - 1) / group.nodes * message / group.inside
         assert size * (inside + between) == pytest.approx((size - 1) * message)
-        assert network().gather(message, group) == pytest.approx(inside / 450e9 + between / 50e9)
+        apart = inside / 450e9 + between / 50e9
+        ring = (size - 1) / size * message / min(450e9, group.inside * 50e9)
+        assert network().gather(message, group) == pytest.approx(apart if group.nodes == 1 else min(apart, ring))
+
+    def test_switches_that_make_sums_save_the_way_round(self):
+        """Eight devices send 9/8 of a tensor in place of 14/8."""
+        plain = network()
+        node = plain.fleet.node.model_copy(update={"fabric": Systems.Fabrics.NVLink_4})
+        fleet = plain.fleet.model_copy(update={"node": node})
+        group = Group.of(8, 1, 8)
+        assert Network(fleet, plain.kernels, 1.0).all_reduce(8e9, group) == pytest.approx(9 / 8 * 8e9 / 450e9)
+        assert Network(fleet, plain.kernels, 1.0).gather(8e9, group) == plain.gather(8e9, group)
+        ring = Calibration(H100, "bf16", "bf16", "none", in_switch=False)
+        assert Network(fleet, ring, 1.0).all_reduce(8e9, group) == plain.all_reduce(8e9, group)
+
+    def test_two_of_eight_that_are_joined_in_pairs_have_one_link(self):
+        """Seven links of 64 GB/s: one for two devices, all for eight."""
+        node = Systems.Nodes.MI300X_Platform
+        links = Network(Fleet(name="x", node=node, count=1), Calibration(Hardware.MI300X, "bf16", "bf16", "none"), 1.0)
+        assert links.all_reduce(64e9, Group.of(2, 1, 8)) == pytest.approx(1.0)
+        assert links.all_reduce(64e9, Group.of(8, 1, 8)) == pytest.approx(2 * 7 / 8 / 7)
 
     def test_nothing_and_nobody_take_no_time(self):
         assert network().all_reduce(0.0, Group.of(8, 1, 8)) == network().gather(1e9, Group.of(1, 1, 8)) == 0.0

@@ -145,9 +145,23 @@ class TestTensorParallel:
     def test_the_faster_of_custom_kernels_and_nccl_is_taken(self):
         fits, link = H100.kernels.all_reduce, Calibration(H100, "bf16", "bf16")
         for message in (1e4, 1e9):
-            times = [fit.setup + 14 * fit.latency + 14 / 8 * message / fit.bandwidth for fit in fits.values()]
+            times = {
+                key: fit.setup + 9 / 8 * message / fit.bandwidth
+                if key == "nccl_switch"
+                else fit.setup + 14 * fit.latency + 14 / 8 * message / fit.bandwidth
+                for key, fit in fits.items()
+            }
             row = Operator("sum", "all_reduce", message=message, group=8)
-            assert link.time(row).time == pytest.approx(min(times), rel=1e-12)
+            assert link.time(row).time == pytest.approx(min(times.values()), rel=1e-12)
+            assert min(times, key=times.get) == ("custom" if message == 1e4 else "nccl_switch")
+            ring = Calibration(H100, "bf16", "bf16", library="nccl", in_switch=False)
+            nccl = min(times["nccl"], times["nccl_low_latency"])
+            assert ring.time(row).time == pytest.approx(nccl, rel=1e-12)
+
+    def test_a_host_starts_collectives_where_that_was_timed(self):
+        assert Calibration(H100, "bf16", "bf16").launch == H100.kernels.launch["eager"].floor
+        assert Calibration(H100, "bf16", "bf16", "datasheet").launch == 0.0
+        assert Calibration(device(), "fp16", "fp16").launch == 0.0
 
     def test_each_device_holds_its_part(self):
         alone, group = by_kernel(LLAMA, H100, 4), by_kernel(LLAMA, H100, 4, tensor_parallel=8)

@@ -10,10 +10,15 @@ from typing import NamedTuple
 from mlsysim.core.solver.node.kernels import Calibration, Link
 from mlsysim.errors import InputError
 from mlsysim.hardware.registry import universal
-from mlsysim.models.operators import Kind, Operator
+from mlsysim.models.operators import Kind
 from mlsysim.physics import collectives
+from mlsysim.physics.equation import part
 from mlsysim.physics.parallel import tree_all_reduce_time
 from mlsysim.systems.types import Fleet
+
+
+PAIRS = "all-to-all (point to point)"
+"""How the records call a fabric of links between each two devices."""
 
 
 class Group(NamedTuple):
@@ -86,33 +91,39 @@ class Network:
         return share * bandwidth / self.congestion, float(latency)
 
     def all_reduce(self, message: float, group: Group) -> float:
-        """Return the time in which each rank gets the sum of a tensor: first in each node, then between nodes."""
+        """Return the time in which each rank gets the sum of a tensor, by the fastest way.
+
+        In one node, as its kernels do it. Over several: first in each node, then between nodes in a ring or a tree; or
+        in one ring through all nodes, whose pieces are on the links of a node and on the network at the same time.
+        """
         if group.size == 1 or not message:
             return 0.0
         if group.nodes == 1:
             return self._in_node("all_reduce", message, group.size)
         inside = 2 * self._inside(message, group)
         bandwidth, latency = self._between
-        part = message / group.inside
-        ring = collectives.all_reduce_time.plain(part, group.nodes, bandwidth, latency, 0.0)
-        tree = tree_all_reduce_time.plain(part, group.nodes, bandwidth, latency)
-        return inside + min(ring, tree)
+        piece = message / group.inside
+        ring = collectives.all_reduce_time.plain(piece, group.nodes, bandwidth, latency, 0.0)
+        tree = tree_all_reduce_time.plain(piece, group.nodes, bandwidth, latency)
+        return min(inside + min(ring, tree), self._through("all_reduce", message, group))
 
     def gather(self, message: float, group: Group) -> float:
-        """Return the time of an all-gather or a reduce-scatter of a tensor of that size in all."""
+        """Return the time of an all-gather or a reduce-scatter of a tensor of that size in all, by the fastest way."""
         if group.size == 1 or not message:
             return 0.0
         inside = self._inside(message, group)
         if group.nodes == 1:
             return inside
         bandwidth, latency = self._between
-        part = message / group.inside
-        return inside + collectives.all_gather_time.plain(part, group.nodes, bandwidth, latency, 0.0)
+        piece = message / group.inside
+        between = collectives.all_gather_time.plain(piece, group.nodes, bandwidth, latency, 0.0)
+        return min(inside + between, self._through("all_gather", message, group))
 
     def exchange(self, message: float, group: Group) -> float:
         """Return the time of an all-to-all in which each rank has that much for all ranks together.
 
-        What goes to another node crosses the network once, whatever lies beside it: nothing is shared on the way.
+        What goes to another node crosses the network once, whatever lies beside it: nothing is shared on the way. What
+        stays in the node goes over other links at the same time.
         """
         if group.size == 1 or not message:
             return 0.0
@@ -120,7 +131,21 @@ class Network:
         if group.nodes == 1:
             return inside
         bandwidth, latency = self._between
-        return inside + collectives.all_gather_time.plain(message, group.nodes, bandwidth, latency, 0.0)
+        return max(inside, collectives.all_gather_time.plain(message, group.nodes, bandwidth, latency, 0.0))
+
+    def _through(self, kind: Kind, message: float, group: Group) -> float:
+        """The time of a collective in one ring through all nodes: it enters each by the network cards of all its ranks.
+
+        Of each turn round the ring, as many steps as there are nodes cross the network.
+        """
+        between, latency = self._between
+        times = []
+        for link in self._links(kind, group.inside):
+            if link.latency is not None:
+                steps = (latency * group.nodes + link.latency * (group.size - group.nodes)) / group.size
+                ring = link._replace(latency=steps, bandwidth=min(link.bandwidth, group.inside * between))
+                times.append(ring.time(kind, message, group.size))
+        return min(times)
 
     def _inside(self, message: float, group: Group) -> float:
         if group.inside == 1:
@@ -128,12 +153,32 @@ class Network:
         return self._in_node("all_gather", message, group.inside)
 
     def _in_node(self, kind: Kind, message: float, ranks: int) -> float:
-        """The time of a collective in a node: by the timed ones of the device where the node has its own links."""
-        if self._own_links:
-            return self.kernels.time(Operator("exchange", kind, message=message, group=ranks)).time
-        link = self._within
-        equation = collectives.all_reduce_time if kind == "all_reduce" else collectives.all_gather_time
-        return equation.plain(message, ranks, link.bandwidth, link.latency, link.setup)
+        """The time of a collective in a node, by the fastest way."""
+        with part("Exchange"):
+            return min(link.time(kind, message, ranks) for link in self._links(kind, ranks))
+
+    def _links(self, kind: Kind, ranks: int) -> list[Link]:
+        """The ways of running a collective in a node: those timed on the device where the node has its own links."""
+        if self._own_links and not self._in_pairs:
+            links = self.kernels.links(kind)
+        else:
+            links = [self._within._replace(bandwidth=self._reached(ranks))]
+        fabric = self.fleet.node.fabric
+        if fabric is None or not fabric.sums or not self.kernels.in_switch or kind != "all_reduce":
+            return links
+        timed = any(link.latency is None for link in links)
+        return links if timed else [*links, links[0]._replace(latency=None)]
+
+    @cached_property
+    def _in_pairs(self) -> bool:
+        """Whether each two devices of a node have links of their own, and fewer devices so use fewer links."""
+        fabric = self.fleet.node.fabric
+        return fabric is not None and fabric.topology == PAIRS
+
+    def _reached(self, ranks: int) -> float:
+        """The bandwidth of a device [byte/s] into the links of a node, of which it uses those to the other ranks."""
+        share = (ranks - 1) / (self.node - 1) if self._in_pairs and 1 < ranks < self.node else 1.0
+        return share * self._within.bandwidth
 
     @cached_property
     def _own_links(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, NamedTuple
@@ -39,11 +38,21 @@ class Rates(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What one way of running a collective reaches: time to start it [s], of a step [s], bandwidth [byte/s]."""
+    """What one way of running a collective reaches: time to start it [s], of a step [s], bandwidth [byte/s].
+
+    It has steps in a ring, and none (None) where the switch makes the sums.
+    """
 
     setup: float
-    latency: float
+    latency: float | None
     bandwidth: float
+
+    def time(self, kind: str, message: Any, ranks: int) -> Any:
+        """Return the time of a collective of that kind [s]."""
+        if self.latency is None:
+            return collectives.switch_all_reduce_time.plain(message, ranks, self.bandwidth, self.setup)
+        ring = collectives.all_reduce_time if kind == "all_reduce" else collectives.all_gather_time
+        return ring.plain(message, ranks, self.bandwidth, self.latency, self.setup)
 
 
 class Timed(NamedTuple):
@@ -116,6 +125,10 @@ class Calibration:
         Fraction of the peak that products reach, in place of the level's.
     attention
         One of `ATTENTION_KERNELS`, for attention of many queries in place of the kernels timed on the device.
+    library
+        Whose collectives run, such as ``"nccl"``; by default, at each size those that are fastest.
+    in_switch
+        Whether switches that can make sums do.
     """
 
     hardware: HardwareNode
@@ -124,6 +137,8 @@ class Calibration:
     level: str = "fitted"
     efficiency: float | None = None
     attention: str | None = None
+    library: str | None = None
+    in_switch: bool = True
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -204,11 +219,29 @@ class Calibration:
         rates = self._rates("decode_attention", self._wide, self.kv_precision)
         return rates._replace(efficiency=self.prefill_attention.efficiency)
 
-    def _links(self, collective: str) -> Iterable[Link]:
-        """The ways in which the devices of a node run a collective."""
+    @property
+    def launch(self) -> float:
+        """Time in which the host starts one collective outside of a graph [s]; 0 where it was not timed."""
         kernels = self.hardware.kernels if self.level == "fitted" else None
-        if kernels and (fits := getattr(kernels, collective)):
-            return [Link(fit.setup, fit.latency, fit.bandwidth) for fit in fits.values()]
+        return kernels.launch["eager"].floor if kernels and kernels.launch else 0.0
+
+    def links(self, collective: str) -> list[Link]:
+        """Return the ways in which the devices of a node run a collective.
+
+        Raises
+        ------
+        InputError
+            If the device has no link to others.
+        """
+        kernels = self.hardware.kernels if self.level == "fitted" else None
+        fits = getattr(kernels, collective) if kernels else {}
+        own = [
+            Link(fit.setup, fit.latency, fit.bandwidth)
+            for key, fit in fits.items()
+            if self.library in (None, key.split("_")[0]) and (self.in_switch or fit.latency is not None)
+        ]
+        if own:
+            return own
         link = self.hardware.interconnect or self.hardware.host
         if link is None:
             raise InputError(f"{self.hardware.name} has no link recorded: tensor_parallel must be 1")
@@ -226,11 +259,7 @@ class Calibration:
             return timed(row)
 
     def _collective(self, row: Operator) -> Timed:
-        equation = collectives.all_reduce_time if row.kind == "all_reduce" else collectives.all_gather_time
-        ways = [
-            (equation.plain(row.message, row.group, x.bandwidth, x.latency, x.setup), x.setup)
-            for x in self._links(row.kind)
-        ]
+        ways = [(link.time(row.kind, row.message, row.group), link.setup) for link in self.links(row.kind)]
         time, setup = ways[0]
         for other, start in ways[1:]:
             setup = where(other < time, start, setup)
