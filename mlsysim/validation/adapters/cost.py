@@ -11,6 +11,7 @@ from mlsysim.core.solver.operations.figures import CLOUD_PRICES
 from mlsysim.physics import renting
 from mlsysim.units import Q_
 from mlsysim.validation.adapters.machines import machines
+from mlsysim.validation.adapters.names import NotStated
 from mlsysim.validation.records import Measurement
 
 PHASES = {
@@ -24,7 +25,13 @@ HEADLINE = ("cost", "total_cost", "cost_high")
 
 def predict(record: Measurement, level: str) -> dict[str, Any]:
     """Return what we predict for each metric of a record, or why we do not."""
-    return {metric: _answer(record, metric) for metric in record.measured}
+    answers = {}
+    for metric in record.measured:
+        try:
+            answers[metric] = _answer(record, metric)
+        except NotStated as why:
+            answers[metric] = str(why)
+    return answers
 
 
 def _answer(record: Measurement, metric: str) -> Any:
@@ -37,8 +44,7 @@ def _answer(record: Measurement, metric: str) -> Any:
     hours = _hours(record, PHASES.get(metric, ()))
     if hours is None:
         return "it states no hours of devices"
-    price = _price(record)
-    return price if isinstance(price, str) else renting.rent(1, hours, 1.0, price)
+    return renting.rent(1, hours, 1.0, _price(record))
 
 
 def _hours(record: Measurement, phases: tuple[str, ...]) -> Any:
@@ -58,7 +64,7 @@ def _price(record: Measurement) -> Any:
     if "price_per_gpu_hour_usd" in record.inputs:
         return Q_(record.inputs["price_per_gpu_hour_usd"], "dollar/hour")
     name = machines(record).hardware.name
-    return next(
-        (offer.price for offer in CLOUD_PRICES if offer.accelerator == name),
-        f"no price of renting is recorded for {name}",
-    )
+    price = next((offer.price for offer in CLOUD_PRICES if offer.accelerator == name), None)
+    if price is None:
+        raise NotStated(f"no price of renting is recorded for {name}")
+    return price

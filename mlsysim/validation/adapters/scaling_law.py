@@ -39,12 +39,13 @@ def _answer(record: Measurement, metric: str) -> Any:
     what, approach = asked.groups()
     if approach is None and "approach" not in record.inputs:
         return _stated_run(record, what)
-    return _of_law(record, what, int(approach or record.inputs["approach"]))
+    known = int(approach or record.inputs["approach"])
+    return _of_law(record, what, known) if known in APPROACHES else f"there is no approach {known} among the three"
 
 
 def _exponent(which: str, approach: str) -> Any:
     """How fast size (a) or tokens (b) grow with the budget, from two budgets that the solver is asked."""
-    law = LAWS[APPROACHES[int(approach)]] if approach.isdecimal() else None
+    law = LAWS[APPROACHES[int(approach)]] if approach.isdecimal() and int(approach) in APPROACHES else None
     if law is None or law.loss is None:
         return OURS
     name = "parameters" if which == "a" else "optimal_tokens"
