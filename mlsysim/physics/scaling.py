@@ -143,7 +143,7 @@ def power_law_budget(parameters: Any, reference_parameters: Any, reference_budge
     --------
     >>> from mlsysim import Q_
     >>> print(f"{power_law_budget(Q_(67, 'Bparam'), Q_(0.4, 'Bparam'), Q_(1.92e19, 'FLOP'), 0.5):.3g}")
-    5.39e+23 FLOP
+    5.39×10²³ FLOP
     """
     return reference_budget * power(parameters / reference_parameters, 1 / exponent)
 

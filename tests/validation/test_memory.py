@@ -58,7 +58,7 @@ def test_attention_is_computed_again_once():
     ("metric", "inputs", "because"),
     [
         ("kv_per_token", {"layers": 2}, "it does not state bytes_per_element"),
-        ("kv_per_token", {"layers": 2, "bytes_per_element": 2}, "it does not state the heads of keys and values"),
+        ("kv_per_token", {"layers": 2, "bytes_per_element": 2}, "the record does not state kv_heads"),
         ("model_state_per_gpu", SPLIT | {"stage": "stage9"}, "'stage9' is no stage of ZeRO that we know"),
         ("stage1", {"dp": 4}, "it does not state params, optimizer_bytes_per_param"),
         ("training_checkpoint", SPLIT, "the optimizer and the format of its states are not stated"),

@@ -19,7 +19,7 @@ def ask(*metrics, printed=None, **inputs):
 
 
 def test_the_first_approach():
-    """Four times the size of the row that the law runs through takes sixteen times its budget: four times its tokens."""
+    """Four times the size of the row that the law runs through takes sixteen times its budget and four its tokens."""
     printed = {"flops": 3e20, "tokens": 3e10}
     flops, tokens = ask(*printed, printed=printed, params=1.6e9, approach=1)
     assert flops == pytest.approx(16 * 1.92e19)
@@ -62,7 +62,7 @@ def test_a_row_that_contradicts_itself_is_not_compared():
 @pytest.mark.parametrize(
     ("metric", "inputs", "because"),
     [
-        ("flops", {}, "it states no size"),
+        ("flops", {"approach": 1}, "the record does not state params"),
         ("flops", {"params": 1e9}, "it states no budget, and no approach that would give one"),
         ("tokens", {"params": 1e9, "tokens": 1e9}, "it states no budget, and no approach that would give one"),
         ("flops", {"params": 1e9, "approach": 4}, "there is no approach 4 among the three"),

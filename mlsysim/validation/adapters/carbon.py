@@ -15,6 +15,7 @@ from mlsysim.infra.registry import Datacenters, Grids
 from mlsysim.infra.types import Datacenter, GridProfile
 from mlsysim.physics import carbon
 from mlsysim.units import Q_
+from mlsysim.validation.adapters.figures import given, number, quantity, whole
 from mlsysim.validation.adapters.names import NotStated
 from mlsysim.validation.records import Measurement
 
@@ -124,11 +125,11 @@ def _named_grid(record: Measurement) -> GridProfile:
 
 
 def _fleet_pue(record: Measurement) -> Any:
-    operator, year = record.inputs.get("operator"), record.inputs.get("year")
+    operator, year = record.inputs.get("operator"), whole(record, "year") if given(record, "year") else None
     known = [site for site in Datacenters if site.operator == operator and ALL_SITES.search(site.name)]
     if not known:
         raise NotStated(f"no average over the sites of {operator} is recorded")
-    nearest = min(known, key=lambda site: 0 if year is None else abs(int(site.figures["pue"].date[:4]) - int(year)))
+    nearest = min(known, key=lambda site: 0 if year is None else abs(int(site.figures["pue"].date[:4]) - year))
     return Q_(nearest.pue, "dimensionless")
 
 
@@ -141,21 +142,21 @@ def _operator(record: Measurement) -> Datacenter | None:
 
 def _machines(record: Measurement) -> Any:
     """Energy of the machines: of one device for its hours, of many for days, or of a whole machine for hours."""
-    stated = record.inputs
-    if {"gpu_hours", "power_per_gpu_w"} <= stated.keys():
-        return carbon.machine_energy(1, Q_(stated["power_per_gpu_w"], "W"), Q_(stated["gpu_hours"], "hour"))
-    if {"count", "training_days", "measured_avg_power_per_accelerator_w"} <= stated.keys():
-        power = Q_(stated["measured_avg_power_per_accelerator_w"], "W")
-        return carbon.machine_energy(stated["count"], power, Q_(stated["training_days"], "day"))
-    if {"power_w", "hours"} <= stated.keys():
-        return carbon.machine_energy(1, Q_(stated["power_w"], "W"), Q_(stated["hours"], "hour"))
-    if "energy_mwh" in stated:
-        return Q_(stated["energy_mwh"], "MWh")
+    if given(record, "gpu_hours", "power_per_gpu_w"):
+        power, time = quantity(record, "power_per_gpu_w", "W"), quantity(record, "gpu_hours", "hour")
+        return carbon.machine_energy(1, power, time)
+    if given(record, "count", "training_days", "measured_avg_power_per_accelerator_w"):
+        power = quantity(record, "measured_avg_power_per_accelerator_w", "W")
+        return carbon.machine_energy(whole(record, "count"), power, quantity(record, "training_days", "day"))
+    if given(record, "power_w", "hours"):
+        return carbon.machine_energy(1, quantity(record, "power_w", "W"), quantity(record, "hours", "hour"))
+    if given(record, "energy_mwh"):
+        return quantity(record, "energy_mwh", "MWh")
     raise NotStated(_NO_WORK)
 
 
 def _stated_intensity(record: Measurement) -> Any:
-    return next((Q_(record.inputs[name], of) for name, of in INTENSITIES.items() if name in record.inputs), None)
+    return next((quantity(record, name, of) for name, of in INTENSITIES.items() if given(record, name)), None)
 
 
 def _intensity(record: Measurement) -> Any:
@@ -172,8 +173,8 @@ def _with_building(record: Measurement, pue: float | None) -> Any:
 
 def _pue(record: Measurement) -> float | None:
     """The PUE that is stated; without it, and without an intensity, that of the operator; None: machines alone."""
-    if "pue" in record.inputs:
-        return record.inputs["pue"]
+    if given(record, "pue"):
+        return number(record, "pue")
     if _stated_intensity(record) is not None:
         return None
     site = _operator(record)
@@ -193,17 +194,16 @@ def _emissions(record: Measurement) -> Any:
 
 
 def _net(record: Measurement) -> Any:
-    if "carbon_intensity_net_kg_per_kwh" not in record.inputs:
+    if not given(record, "carbon_intensity_net_kg_per_kwh"):
         raise NotStated("it states no net emissions of the grid")
-    return carbon.operational_carbon(
-        _energy(record), Q_(record.inputs["carbon_intensity_net_kg_per_kwh"], "kgCO2e/kWh")
-    )
+    net = quantity(record, "carbon_intensity_net_kg_per_kwh", "kgCO2e/kWh")
+    return carbon.operational_carbon(_energy(record), net)
 
 
 def _for_each_hour(record: Measurement) -> Any:
-    if "gpu_hours" not in record.inputs:
+    if not given(record, "gpu_hours"):
         raise NotStated("it states no hours of devices")
-    return _emissions(record) / Q_(record.inputs["gpu_hours"], "hour")
+    return _emissions(record) / quantity(record, "gpu_hours", "hour")
 
 
 def _dynamic_emissions(record: Measurement) -> Any:
@@ -211,20 +211,20 @@ def _dynamic_emissions(record: Measurement) -> Any:
 
 
 def _achieved(record: Measurement) -> Any:
-    if not {"total_flops", "count", "training_days"} <= record.inputs.keys():
+    if not given(record, "total_flops", "count", "training_days"):
         raise NotStated("it states no operations with devices and days")
-    devices_time = record.inputs["count"] * Q_(record.inputs["training_days"], "day")
-    return (Q_(record.inputs["total_flops"], "FLOP") / devices_time).to("TFLOP/s")
+    devices_time = whole(record, "count") * quantity(record, "training_days", "day")
+    return (quantity(record, "total_flops", "FLOP") / devices_time).to("TFLOP/s")
 
 
 def _water_on_site(record: Measurement) -> Any:
-    if "onsite_wue_l_per_kwh" not in record.inputs:
+    if not given(record, "onsite_wue_l_per_kwh"):
         raise NotStated("it states no water for a unit of energy")
-    return carbon.water_on_site(_machines(record), Q_(record.inputs["onsite_wue_l_per_kwh"], "liter/kWh"))
+    return carbon.water_on_site(_machines(record), quantity(record, "onsite_wue_l_per_kwh", "liter/kWh"))
 
 
 def _water(record: Measurement) -> Any:
-    generation = (_named_grid(record) if "region" in record.inputs else Grids.US_Avg).water_intensity
+    generation = (_named_grid(record) if given(record, "region") else Grids.US_Avg).water_intensity
     return _water_on_site(record) + carbon.water_of_generation(_energy(record), generation)
 
 

@@ -18,8 +18,9 @@ from mlsysim.systems.registry import Nodes
 from mlsysim.systems.types import Fleet, NetworkFabric, Node
 from mlsysim.units import Q_
 from mlsysim.validation.adapters import CALIBRATION
+from mlsysim.validation.adapters.figures import number, whole
 from mlsysim.validation.adapters.machines import machines
-from mlsysim.validation.adapters.names import NotStated, stated
+from mlsysim.validation.adapters.names import NotStated, precision, stated
 from mlsysim.validation.records import Measurement
 
 HEADLINE = ("busbw", "algbw", "time", "dispatch_bottleneck_bw", "dispatch_latency")
@@ -52,7 +53,7 @@ def _answer(record: Measurement, metric: str, level: str) -> Any:
     kind = next((ours for begin, ours in KINDS.items() if str(name).startswith(begin)), None)
     if kind is None or not metric.startswith(("busbw", "algbw", "time")):
         raise NotStated(f"{metric} of {name!r} is nothing that we predict of a collective")
-    (size,) = stated(record, "message_bytes")
+    size = number(record, "message_bytes")
     message, time = Q_(size, "byte"), _time(record, metric, kind, float(size), level)
     if metric == "time":
         return time
@@ -84,7 +85,7 @@ def _node(record: Measurement) -> Node:
 
 def _nodes(record: Measurement) -> int:
     """The nodes that a record states, or else as few as its devices fill."""
-    return int(record.inputs.get("nodes", -(-machines(record).count // _node(record).accelerators_per_node)))
+    return whole(record, "nodes", default=-(-machines(record).count // _node(record).accelerators_per_node))
 
 
 def _network(record: Measurement, level: str, in_switch: bool = True) -> Network:
@@ -109,11 +110,11 @@ def _experts(record: Measurement, way: str, what: str, level: str) -> Any:
     Kernels for throughput send a token once to each node that has an expert of its, those for latency once to each
     expert, and over the network even within a node.
     """
-    tokens, hidden, active = stated(record, "tokens_per_rank", "hidden", "topk")
+    tokens, hidden, active = (whole(record, name) for name in ("tokens_per_rank", "hidden", "topk"))
     network, ranks = _network(record, level), machines(record).count
     throughput = what == "bottleneck_bw"
-    copies = record.inputs.get("topk_groups", active) if throughput else active
-    size = ELEMENT_SIZE[record.inputs.get(f"{way}_dtype", FORMATS[way])]
+    copies = whole(record, "topk_groups", default=active) if throughput else active
+    size = ELEMENT_SIZE[precision(record.inputs.get(f"{way}_dtype") or FORMATS[way])]
     message = Q_(tokens * copies * hidden * size, "byte")
     seconds = network.send(float(message.m_as("byte")), *((1, ranks) if throughput else (network.node, 2)))
     return Q_(seconds, "s") if what == "latency" else message / Q_(seconds, "s")

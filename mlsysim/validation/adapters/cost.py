@@ -9,7 +9,7 @@ from typing import Any
 
 from mlsysim.core.solver.operations.figures import CLOUD_PRICES
 from mlsysim.physics import renting
-from mlsysim.units import Q_
+from mlsysim.validation.adapters.figures import given, quantity
 from mlsysim.validation.adapters.machines import machines
 from mlsysim.validation.adapters.names import NotStated
 from mlsysim.validation.records import Measurement
@@ -49,20 +49,19 @@ def _answer(record: Measurement, metric: str) -> Any:
 
 def _hours(record: Measurement, phases: tuple[str, ...]) -> Any:
     """Hours of all devices together; None where they are not stated."""
-    stated = record.inputs
     if phases:
-        return Q_(sum(stated[name] for name in phases), "hour") if set(phases) <= stated.keys() else None
-    if "gpu_hours" in stated:
-        return Q_(stated["gpu_hours"], "hour")
+        return sum(quantity(record, name, "hour", zero=True) for name in phases) if given(record, *phases) else None
+    if given(record, "gpu_hours"):
+        return quantity(record, "gpu_hours", "hour")
     for name, of in (("hours", "hour"), ("days", "day")):
-        if name in stated:
-            return machines(record).count * Q_(stated[name], of).to("hour")
+        if given(record, name):
+            return machines(record).count * quantity(record, name, of).to("hour")
     return None
 
 
 def _price(record: Measurement) -> Any:
-    if "price_per_gpu_hour_usd" in record.inputs:
-        return Q_(record.inputs["price_per_gpu_hour_usd"], "dollar/hour")
+    if given(record, "price_per_gpu_hour_usd"):
+        return quantity(record, "price_per_gpu_hour_usd", "dollar/hour")
     name = machines(record).hardware.name
     price = next((offer.price for offer in CLOUD_PRICES if offer.accelerator == name), None)
     if price is None:

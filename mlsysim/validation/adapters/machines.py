@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.validation.adapters import names
+from mlsysim.validation.adapters.figures import whole
 from mlsysim.validation.records import Measurement
 
 
@@ -29,4 +30,4 @@ def machines(record: Measurement) -> Machines:
     number = None
     if isinstance(said, str) and (both := re.fullmatch(r"(\d+)\s*x\s+(.+)", said.strip())):
         number, said = both.groups()
-    return Machines(names.device(said), int(record.inputs.get("count") or number or 1))
+    return Machines(names.device(said), whole(record, "count", default=int(number or 1)))

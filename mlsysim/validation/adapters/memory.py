@@ -12,6 +12,8 @@ from mlsysim.core.solver.node.training_state import zero_shards
 from mlsysim.physics import attention, memory, training, training_memory, transformer
 from mlsysim.physics.precision import ELEMENT_SIZE
 from mlsysim.units import Q_
+from mlsysim.validation.adapters.figures import given, quantity, whole
+from mlsysim.validation.adapters.names import NotStated
 from mlsysim.validation.records import Measurement
 
 HEADLINE = (
@@ -23,6 +25,8 @@ HEADLINE = (
     "weights_total",
     "max_memory",
 )
+
+NOTHING = Q_(0, "byte")
 
 STAGES = {"baseline-dp": 0, "stage1-pos": 1, "stage2-pos-g": 2, "stage3-pos-g-p": 3}
 """ZeRO's stages as the records call them."""
@@ -48,82 +52,90 @@ def _answer(record: Measurement, metric: str) -> Any:
     if metric not in METRICS:
         return UNANSWERED.get(metric, f"{metric} is no memory that we predict")
     needed, answer = METRICS[metric]
-    missing = [name for name in needed if name not in record.inputs]
-    return f"it does not state {', '.join(missing)}" if missing else answer(record)
+    missing = [name for name in needed if not given(record, name)]
+    if missing:
+        return f"it does not state {', '.join(missing)}"
+    try:
+        return answer(record)
+    except NotStated as why:
+        return str(why)
 
 
 def _kv_per_token(record: Measurement) -> Any:
-    stated, token = record.inputs, Q_(1, "token")
-    size = Q_(stated["bytes_per_element"], "byte")
-    if "kv_lora_rank" in stated:
-        widths = stated["kv_lora_rank"], stated["qk_rope_head_dim"]
-        return attention.latent_cache_bytes(stated["layers"], *widths, token, size)
-    if not {"kv_heads", "head_dim"} <= stated.keys():
-        return "it does not state the heads of keys and values"
-    return memory.kv_cache_bytes(stated["layers"], stated["kv_heads"], stated["head_dim"], token, size)
+    layers, token = whole(record, "layers"), Q_(1, "token")
+    size = quantity(record, "bytes_per_element", "byte")
+    if given(record, "kv_lora_rank"):
+        widths = whole(record, "kv_lora_rank"), whole(record, "qk_rope_head_dim")
+        return attention.latent_cache_bytes(layers, *widths, token, size)
+    return memory.kv_cache_bytes(layers, whole(record, "kv_heads"), whole(record, "head_dim"), token, size)
 
 
 def _states(record: Measurement, stage: int) -> Any:
     """Weights, gradients and optimizer states of one device, at 16 bits where the record does not say."""
-    stated, half = record.inputs, ELEMENT_SIZE["fp16"]
+    half = ELEMENT_SIZE["fp16"]
     sizes = (
-        stated.get("weights_bytes_per_param", half),
-        stated.get("grads_bytes_per_param", half),
-        stated["optimizer_bytes_per_param"],
+        quantity(record, "weights_bytes_per_param", "byte", default=half),
+        quantity(record, "grads_bytes_per_param", "byte", default=half),
+        quantity(record, "optimizer_bytes_per_param", "byte"),
     )
-    parameters, shards = Q_(stated["params"], "param"), zero_shards(stage, stated["dp"])
+    parameters, shards = quantity(record, "params", "param"), zero_shards(stage, whole(record, "dp"))
     held = [
-        training_memory.state_bytes(parameters, Q_(size, "byte"), shards=among)
-        for size, among in zip(sizes, shards, strict=True)
+        training_memory.state_bytes(parameters, size, shards=among) for size, among in zip(sizes, shards, strict=True)
     ]
-    return training_memory.training_footprint(*held, Q_(0, "byte"), Q_(0, "byte"))
+    return training_memory.training_footprint(*held, NOTHING, NOTHING)
 
 
 def _of_stage(record: Measurement) -> Any:
-    stage = record.inputs["stage"]
-    return _states(record, STAGES[stage]) if stage in STAGES else f"{stage!r} is no stage of ZeRO that we know"
+    stage = STAGES.get(str(record.inputs["stage"]))
+    if stage is None:
+        raise NotStated(f"{record.inputs['stage']!r} is no stage of ZeRO that we know")
+    return _states(record, stage)
 
 
 def _whole_states(record: Measurement) -> Any:
-    return memory.weight_bytes(Q_(record.inputs["params"], "param"), Q_(record.inputs["bytes_per_param"], "byte"))
+    return memory.weight_bytes(quantity(record, "params", "param"), quantity(record, "bytes_per_param", "byte"))
 
 
 def _half_weights(record: Measurement) -> Any:
-    return memory.weight_bytes(Q_(record.inputs["params"], "param"), Q_(ELEMENT_SIZE["fp16"], "byte"))
+    return memory.weight_bytes(quantity(record, "params", "param"), Q_(ELEMENT_SIZE["fp16"], "byte"))
 
 
-def _layer(record: Measurement, scores: float) -> Any:
+def _shape(record: Measurement) -> tuple[int, int, int]:
+    """Heads, tokens of a sequence, width."""
+    return whole(record, "heads"), whole(record, "seq_len"), whole(record, "hidden")
+
+
+def _layer(record: Measurement, scores: Any) -> Any:
     """What a layer of a GPT with dropout keeps for a sequence: feed-forward blocks four times as wide as the model."""
-    stated, size = record.inputs, Q_(ELEMENT_SIZE["fp16"], "byte")
-    hidden, tokens = stated["hidden"], Q_(stated["seq_len"], "token")
-    rows, masks = 4, Q_(2, "byte")
-    kept = Q_(scores, "byte")
-    return training_memory.layer_activation_bytes(tokens, hidden, rows, masks, 12 * hidden, stated["heads"], kept, size)
+    heads, tokens, hidden = _shape(record)
+    rows, masks, size = 4, Q_(2, "byte"), Q_(ELEMENT_SIZE["fp16"], "byte")
+    return training_memory.layer_activation_bytes(
+        Q_(tokens, "token"), hidden, rows, masks, 12 * hidden, heads, scores, size
+    )
 
 
-def _scores(record: Measurement) -> float:
-    size = ELEMENT_SIZE["fp16"]
-    kept = training_memory.score_bytes(record.inputs["seq_len"], Q_(size, "byte"), Q_(size + 1, "byte"))
-    return float(kept.m_as("byte"))
+def _scores(record: Measurement) -> Any:
+    """Softmax, its dropped-out copy and the mask, as in the source of the formula."""
+    size = Q_(ELEMENT_SIZE["fp16"], "byte")
+    return training_memory.score_bytes(_shape(record)[1], size, size + Q_(1, "byte"))
 
 
 def _attention_term(record: Measurement) -> Any:
-    elements = record.inputs["seq_len"] * record.inputs["hidden"]
-    kept = _layer(record, _scores(record)) - _layer(record, 0)
-    return Q_(float(kept.m_as("byte")) / elements, "dimensionless")
+    _, tokens, hidden = _shape(record)
+    kept = _layer(record, _scores(record)) - _layer(record, NOTHING)
+    return Q_(float(kept.m_as("byte")) / (tokens * hidden), "dimensionless")
 
 
 def _saved(record: Measurement) -> Any:
-    return (1 - _layer(record, 0) / _layer(record, _scores(record))).to("percent")
+    return (1 - _layer(record, NOTHING) / _layer(record, _scores(record))).to("percent")
 
 
 def _flops_overhead(record: Measurement) -> Any:
-    stated = record.inputs
-    hidden, tokens = stated["hidden"], stated["seq_len"]
-    weights = transformer.attention_parameters(hidden, stated["heads"], stated["heads"], hidden // stated["heads"])
+    heads, tokens, hidden = _shape(record)
+    weights = transformer.attention_parameters(hidden, heads, heads, hidden // heads)
     weights += transformer.mlp_parameters(hidden, 4 * hidden, 2)
     products = transformer.layer_flops(weights, Q_(tokens, "token"))
-    scores = transformer.attention_flops(1, stated["heads"], hidden // stated["heads"], tokens**2)
+    scores = transformer.attention_flops(1, heads, hidden // heads, tokens**2)
     needed = training.step_flops(Q_(0, "FLOP"), products, scores)
     return (training.hardware_flops(needed, Q_(0, "FLOP"), scores, 1) / needed - 1).to("percent")
 

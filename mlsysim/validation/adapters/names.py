@@ -124,7 +124,7 @@ def precision(name: Any) -> str:
     'fp4'
     """
     known = FORMATS.get(name, name) if isinstance(name, str) else name
-    if known not in ELEMENT_SIZE:
+    if not isinstance(known, str) or known not in ELEMENT_SIZE:
         raise NotStated(f"the package has no format {name!r}")
     return str(known)
 

@@ -14,8 +14,9 @@ from mlsysim.core.solver.fleet.reliability import ReliabilityModel, ReliabilityR
 from mlsysim.physics import reliability
 from mlsysim.systems.types import Fleet
 from mlsysim.units import Q_
+from mlsysim.validation.adapters.figures import given, quantity, whole
 from mlsysim.validation.adapters.machines import machines
-from mlsysim.validation.adapters.names import NotStated, stated
+from mlsysim.validation.adapters.names import NotStated
 from mlsysim.validation.records import Measurement
 
 HEADLINE = (
@@ -70,24 +71,23 @@ def _answer(record: Measurement, metric: str) -> Any:
 
 def _solved(record: Measurement, duration: Any = None) -> ReliabilityResult:
     """The failures of the record's devices; where nothing depends on it, over a day."""
-    (count,) = stated(record, "count")
-    fleet = Fleet(name=record.id, hw=machines(record).hardware, count=-(-count // _node(record)))
-    rate = record.inputs.get("node_failure_rate_per_day")
-    rates = RATES if rate is None else {"unattributed": Q_(rate, "1/day")}
+    nodes = -(-whole(record, "count") // _node(record))
+    fleet = Fleet(name=record.id, hw=machines(record).hardware, count=nodes)
+    rate = "node_failure_rate_per_day"
+    rates = {"unattributed": quantity(record, rate, "1/day")} if given(record, rate) else RATES
     return ReliabilityModel().solve(fleet, Q_(1, "day") if duration is None else duration, CHECKPOINT, rates=rates)
 
 
 def _node(record: Measurement) -> int:
     """Devices of a node, of which our fleets have eight."""
-    each = record.inputs.get("gpus_per_node", 8)
+    each = whole(record, "gpus_per_node", default=8)
     if each != 8:
         raise NotStated(f"its nodes have {each} devices, and those that we make of a device alone have 8")
     return 8
 
 
 def _duration(record: Measurement) -> Any:
-    (days,) = stated(record, "duration_days")
-    return Q_(days, "day")
+    return quantity(record, "duration_days", "day")
 
 
 def _expected(record: Measurement) -> Any:

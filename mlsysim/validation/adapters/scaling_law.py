@@ -13,6 +13,8 @@ from mlsysim.core.solver.algorithm.laws import LAWS
 from mlsysim.core.solver.algorithm.scaling import ScalingModel
 from mlsysim.physics.transformer import training_flops
 from mlsysim.units import Q_
+from mlsysim.validation.adapters.figures import given, number, quantity, whole
+from mlsysim.validation.adapters.names import NotStated
 from mlsysim.validation.records import Measurement
 
 APPROACHES = {1: "chinchilla", 2: "chinchilla_2", 3: "chinchilla_3"}
@@ -26,7 +28,13 @@ CONFLICT = 2.0
 
 def predict(record: Measurement, level: str) -> dict[str, Any]:
     """Return what we predict for each metric of a record, or why we do not."""
-    return {metric: _answer(record, metric) for metric in record.measured}
+    answers = {}
+    for metric in record.measured:
+        try:
+            answers[metric] = _answer(record, metric)
+        except NotStated as why:
+            answers[metric] = str(why)
+    return answers
 
 
 def _answer(record: Measurement, metric: str) -> Any:
@@ -34,12 +42,10 @@ def _answer(record: Measurement, metric: str) -> Any:
         return _exponent(*exponent.groups())
     if not (asked := re.fullmatch(r"(flops|tokens)(?:_approach(\d))?", metric)):
         return OURS if metric in ("E", "A", "B", "alpha", "beta") else f"{metric} is nothing that a scaling law gives"
-    if "params" not in record.inputs:
-        return "it states no size"
     what, approach = asked.groups()
-    if approach is None and "approach" not in record.inputs:
+    if approach is None and not given(record, "approach"):
         return _stated_run(record, what)
-    known = int(approach or record.inputs["approach"])
+    known = whole(record, "approach") if approach is None else int(approach)
     return _of_law(record, what, known) if known in APPROACHES else f"there is no approach {known} among the three"
 
 
@@ -56,13 +62,13 @@ def _exponent(which: str, approach: str) -> Any:
 
 
 def _stated_run(record: Measurement, what: str) -> Any:
-    if what == "tokens" or "tokens" not in record.inputs:
+    if what == "tokens" or not given(record, "tokens"):
         return "it states no budget, and no approach that would give one"
-    return training_flops(Q_(record.inputs["params"], "param"), Q_(record.inputs["tokens"], "token"))
+    return training_flops(quantity(record, "params", "param"), quantity(record, "tokens", "token"))
 
 
 def _of_law(record: Measurement, what: str, approach: int) -> Any:
-    law, size = LAWS[APPROACHES[approach]], record.inputs["params"]
+    law, size = LAWS[APPROACHES[approach]], number(record, "params")
     if law.reference_parameters is not None and law.reference_parameters.m_as("param") == size:
         return "our law runs through this very row: comparing them shows nothing"
     if what == "flops" and (conflict := _conflict(record, approach)):
@@ -77,7 +83,7 @@ def _conflict(record: Measurement, approach: int) -> str | None:
     flops, tokens = (known.get(f"{one}_approach{approach}", known.get(one)) for one in ("flops", "tokens"))
     if flops is None or tokens is None:
         return None
-    needed = training_flops(Q_(record.inputs["params"], "param"), tokens.quantity)
+    needed = training_flops(quantity(record, "params", "param"), tokens.quantity)
     if 1 / CONFLICT < flops.quantity / needed < CONFLICT:
         return None
     return f"the source contradicts itself: it prints {flops.quantity:.3g~}, and 6·N·D of the same row is {needed:.3g~}"

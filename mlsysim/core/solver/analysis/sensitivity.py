@@ -100,7 +100,7 @@ def elasticities(
     >>> inputs = {"model": Models.Llama3_8B, "hardware": Hardware.H100, "fidelity": "operator", "tensor_parallel": 2}
     >>> result = elasticities(SingleNodeModel().solve, inputs, parameters={"link": "hardware.interconnect_bandwidth"})
     >>> print(f"{result.sensitivities['link']:.4f}")
-    -0.0006
+    -0.0008
     """
     if not callable(solve):
         raise InputTypeError(f"solve must be a function, such as SingleNodeModel().solve; got {shown(solve)}")

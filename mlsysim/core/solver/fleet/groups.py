@@ -16,7 +16,6 @@ from mlsysim.physics.equation import part
 from mlsysim.physics.parallel import tree_all_reduce_time
 from mlsysim.systems.types import Fleet
 
-
 PAIRS = "all-to-all (point to point)"
 """How the records call a fabric of links between each two devices."""
 
