@@ -126,6 +126,15 @@ class TestTensorParallel:
         once = after["tp_communication_latency"] / (4 * 8 + 2)
         assert beside["tp_communication_latency"] == pytest.approx((2 * 8 + 2) * once)
 
+    def test_sums_in_the_switch_are_whole_ones(self):
+        """With sequence parallelism both halves go round the ring, 14/8 of a tensor; else the switch has 9/8."""
+        machines = Fleet(name="one", node=Systems.Nodes.HGX_H100, count=1)
+        asked = {"machines": machines, "batch": 8, "tp_size": 8, "microbatch_size": 8}
+        halves, sums = (ideal(**asked, sequence_parallel=on)["tp_communication_latency"] for on in (True, False))
+        stream = 8 * 2048 * 1024 * 2 / 450e9
+        assert halves == pytest.approx((4 * 8 * 14 / 8 + 2 * 9 / 8) * stream)
+        assert sums == pytest.approx((4 * 8 + 2) * 9 / 8 * stream)
+
     def test_full_recomputation_sums_again(self):
         none, full = (ideal(tp_size=8, batch=8, recompute=kind) for kind in ("none", "full"))
         assert full["tp_communication_latency"] > none["tp_communication_latency"]

@@ -250,10 +250,17 @@ class Shard:
         return Group.of(self.tensor, 1, self.job.network.node)
 
     def _tensor_time(self) -> float:
-        """The sums of tensor parallelism: two forth and two back in each layer; half where its halves are parallel."""
-        model = self.job.model
+        """The sums of tensor parallelism: two forth and two back in each layer; half where its halves are parallel.
+
+        With sequence parallelism each is a reduce-scatter and, where the whole is needed again, an all-gather.
+        """
+        model, network = self.job.model, self.job.network
         with part("Tensor parallel"):
-            return (2 if model.parallel else 4) * model.layers * self.job.network.all_reduce(self.stream, self._group)
+            if self.sequence_parallel:
+                once = 2 * network.gather(self.stream, self._group)
+            else:
+                once = network.all_reduce(self.stream, self._group)
+        return (2 if model.parallel else 4) * model.layers * once
 
     def _context_time(self) -> float:
         """Keys and values that go around the ring, what attention does not hide; their gradients come back likewise."""
