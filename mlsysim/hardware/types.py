@@ -140,6 +140,11 @@ class PlainHardware(NamedTuple):
     tdp: float | None
     dispatch_tax: float | None
 
+    @property
+    def overhead(self) -> float:
+        """Fixed time of starting a forward pass, 0 where none is recorded [s]."""
+        return 0.0 if self.dispatch_tax is None else self.dispatch_tax
+
 
 class HardwareNode(Sourced):
     """One device: an accelerator, a system on chip, a microcontroller.
@@ -213,7 +218,10 @@ class HardwareNode(Sourced):
         """The figures that solvers use, as plain numbers, converted once."""
 
         def number(quantity: Any, unit: str) -> Any:
-            return None if quantity is None else float(quantity.m_as(unit))
+            if quantity is None:
+                return None
+            plain = quantity.m_as(unit)
+            return plain if getattr(plain, "ndim", 0) else float(plain)
 
         memory = self.memory
         return PlainHardware(

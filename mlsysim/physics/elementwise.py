@@ -162,6 +162,19 @@ def some(condition: Any) -> bool:
     return condition if isinstance(condition, bool) else bool(condition.any())
 
 
+def equal(first: Any, second: Any) -> bool:
+    """Return whether two values are the same, of arrays every element; nothing equals None but itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> equal(2.0, 2), equal(np.array([1.0, 2.0]), np.array([1.0, 3.0])), equal(None, 0.0)
+    (True, False, False)
+    """
+    same = first == second
+    return same if isinstance(same, bool) else bool(same.all())
+
+
 def where(condition: Any, first: Any, second: Any) -> Any:
     """Return one value where a condition holds and another where not, element by element for arrays.
 

@@ -30,7 +30,7 @@ class Account(NamedTuple):
         total = footprint.plain(weights, kv_cache, live)
         if plain.flash_capacity is None:
             return cls(weights, kv_cache, live, total, plain.capacity, total <= plain.capacity)
-        fits = weights <= plain.flash_capacity and kv_cache + live <= plain.sram_capacity
+        fits = (weights <= plain.flash_capacity) & (kv_cache + live <= plain.sram_capacity)
         return cls(weights, kv_cache, live, total, plain.flash_capacity + plain.sram_capacity, fits)
 
     def fields(self) -> dict[str, float | bool]:

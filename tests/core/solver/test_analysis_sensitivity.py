@@ -20,6 +20,7 @@ from mlsysim import (
     ServingModel,
     SingleNodeModel,
     Systems,
+    TrainingModel,
     elasticities,
     wall,
 )
@@ -375,3 +376,36 @@ def test_bad_questions(args, error, words):
 def test_a_path_that_leads_nowhere_is_refused():
     with pytest.raises(UnknownName, match=r"did you mean 'hardware.memory_bandwidth'"):
         scaled({"hardware": H100}, "hardware.memory_bandwith", 2.0)
+
+
+@pytest.mark.parametrize(
+    ("solver", "inputs", "metrics"),
+    [
+        (
+            SingleNodeModel(),
+            {"model": Models.Llama3_8B, "hardware": Hardware.H100, "fidelity": "operator", "tensor_parallel": 2},
+            ("latency", "throughput", "energy", "mfu"),
+        ),
+        (
+            ServingModel(),
+            {"model": Models.Llama3_8B, "hardware": Hardware.A100, "batch_size": 8, "output_tokens": 64},
+            ("ttft", "itl", "tpot", "request_latency"),
+        ),
+        (TrainingModel(), {"model": Models.GPT2, "hardware": Hardware.H100, "batch_size": 4}, ("step_time", "energy")),
+    ],
+    ids=["pass", "serving", "training"],
+)
+def test_one_array_call_finds_what_a_call_for_each_step_finds(solver, inputs, metrics):
+    calls = []
+
+    def each(**inputs):
+        calls.append(inputs)
+        return solver.solve(**inputs)
+
+    for metric in metrics:
+        calls.clear()
+        together, apart = elasticities(solver.solve, inputs, metric), elasticities(each, inputs, metric)
+        assert len(calls) == 1 + 2 * len(apart.sensitivities)
+        assert together.sensitivities == pytest.approx(apart.sensitivities, abs=1e-9)
+        assert any(apart.sensitivities.values())
+        assert together.binding_constraints == apart.binding_constraints

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from math import log, log1p
 from typing import Any
@@ -112,13 +112,10 @@ def elasticities(
         raise InputTypeError(f"solve must return a Result; got {shown(base)}")
     value = _figure(base, metric)
 
-    def ratio(path: str, factor: float) -> float:
-        with unrecorded():
-            return _figure(solve(**scaled(inputs, path, factor)), metric) / value
-
+    with unrecorded():
+        ratios = _ratios(solve, inputs, metric, value, paths.values(), (1 + step, 1 / (1 + step)))
     sensitivities, kinks = {}, []
-    for name, path in paths.items():
-        above, below = ratio(path, 1 + step), ratio(path, 1 / (1 + step))
+    for name, (above, below) in zip(paths, ratios, strict=True):
         with part(name):
             sensitivities[name] = elasticity.plain(above, below, 2 * log1p(step))
         kinks += [name] if abs(log(above * below)) > KINK * log1p(step) else []
@@ -224,6 +221,33 @@ class SensitivitySolver(Solver):
         unused |= set() if metric == "energy" else {"tdp"}
         parameters = {name: f"hardware.{name}" for name in device_parameters(hardware) if name not in unused}
         return elasticities(SingleNodeModel().solve, inputs, metric, parameters, perturbation_pct)
+
+
+def _ratios(
+    solve: Callable[..., Result],
+    inputs: Mapping[str, Any],
+    metric: str,
+    value: float,
+    paths: Iterable[str],
+    factors: tuple[float, float],
+) -> list[tuple[float, float]]:
+    """The figure with each parameter scaled by both factors, over its value at the base.
+
+    Where the formulas take arrays, all of it is one call: the records hold, for each figure, its value in every case.
+    """
+    paths, solver = list(paths), getattr(solve, "__self__", None)
+    if not (isinstance(solver, Solver) and metric in solver.varying and all("." in path for path in paths) and paths):
+        asked = ((solve(**scaled(inputs, path, factor)) for factor in factors) for path in paths)
+        return [tuple(_figure(one, metric) / value for one in pair) for pair in asked]
+    import numpy as np
+
+    cases = dict(inputs)
+    for at, path in enumerate(paths):
+        by = np.ones(len(factors) * len(paths))
+        by[len(factors) * at : len(factors) * (at + 1)] = factors
+        cases = scaled(cases, path, by)
+    found = np.broadcast_to(solver.figures(**cases)[metric], len(factors) * len(paths)) / value
+    return [tuple(pair) for pair in found.reshape(-1, len(factors)).tolist()]
 
 
 def _percentage(value: Any) -> float:

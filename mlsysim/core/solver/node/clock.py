@@ -135,7 +135,7 @@ class Clock:
             compute, memory = compute + runs * computing, memory + runs * moving
             overhead, network = overhead + runs * starting, network + runs * sending
             total = total + runs * time
-        tax = self.hardware.plain.dispatch_tax or 0.0
+        tax = self.hardware.plain.overhead
         return Timing(traffic, compute, memory, overhead + tax, total + tax, network, timed)
 
     def fields(self) -> dict[str, Any]:

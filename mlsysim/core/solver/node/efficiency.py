@@ -200,7 +200,7 @@ class EfficiencyModel(Solver):
             heads = model.heads // tensor_parallel if isinstance(model, TransformerWorkload) else None
             terms["scores"], started = losses.scores(timing.operators, heads, element_size(precision))
             terms["floors"] += started
-        terms["floors"] += hardware.plain.dispatch_tax or 0.0
+        terms["floors"] += hardware.plain.overhead
         terms["host"] = _host(host_overhead, phase, clock.kernels.level)
         terms = {name: terms.get(name) for name in TERMS}
         total = sum(time for time in terms.values() if time is not None)

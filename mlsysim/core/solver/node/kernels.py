@@ -12,7 +12,7 @@ from mlsysim.hardware.registry import universal
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.operators import Operator
 from mlsysim.physics import collectives, roofline
-from mlsysim.physics.elementwise import minimum, where
+from mlsysim.physics.elementwise import equal, minimum, where
 from mlsysim.physics.equation import kept, part, recording
 from mlsysim.physics.memory import flash_memory_time
 from mlsysim.physics.operators import attention_backward_efficiency, attention_efficiency, operator_time
@@ -90,7 +90,9 @@ def _reached(hardware: HardwareNode, level: str, kind: str, precision: str, key:
     kernels = hardware.kernels if level == "fitted" else None
     if kernels:
         fits = getattr(kernels, kind)
-        like = next((other for other in (key, *fits) if other in fits and peaks.get(other) == peaks.get(key)), None)
+        like = next(
+            (other for other in (key, *fits) if other in fits and equal(peaks.get(other), peaks.get(key))), None
+        )
         if like:
             if key != like and {key, like} != {"bf16", "fp16"}:
                 note = f"kernels in {key} were not timed: those in {like}, of the same peak, stand in"
@@ -281,7 +283,7 @@ class Calibration:
             memory = flash_memory_time.plain(row.weights, bandwidths[0], working, bandwidths[1])
             time = roofline.roofline_time.plain(compute, memory, floor)
         else:
-            bandwidth = plain.bandwidth or inf
+            bandwidth = inf if plain.bandwidth is None else plain.bandwidth
             time = operator_time.plain(flops, traffic, peak, bandwidth, efficiency, memory_efficiency, floor)
             compute = flops / (efficiency * peak)
             memory = traffic / (memory_efficiency * bandwidth)

@@ -11,7 +11,7 @@ from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.types import Demand
 from mlsysim.physics import memory as memory_physics
 from mlsysim.physics import roofline
-from mlsysim.physics.elementwise import longest
+from mlsysim.physics.elementwise import equal, longest
 from mlsysim.records import once
 
 
@@ -49,7 +49,7 @@ def _measured(hardware: HardwareNode, precision: str) -> Machine:
     peak = hardware.plain.peaks[computed]
     fits = hardware.kernels.gemm if hardware.kernels else {}
     reached = hardware.efficiency | {fmt: fit.efficiency for fmt, fit in fits.items()}
-    measured = {fmt: at for fmt, at in reached.items() if hardware.plain.peaks.get(fmt) == peak}
+    measured = {fmt: at for fmt, at in reached.items() if equal(hardware.plain.peaks.get(fmt), peak)}
     if not measured:
         figure = UNIVERSAL["efficiency"]
         return Machine(hardware, computed, peak, figure.value, f"universal constant [{figure.source}]", measured=False)
@@ -100,5 +100,5 @@ def time_of(demand: Demand, machine: Machine) -> Timing:
         memory = 0.0
     else:
         memory = roofline.memory_time.plain(moved, plain.bandwidth)
-    overhead = plain.dispatch_tax or 0.0
+    overhead = plain.overhead
     return Timing(moved, compute, memory, overhead, roofline.roofline_time.plain(compute, memory, overhead))

@@ -310,7 +310,7 @@ def profile_of(clock: Clock, demand: Demand, timing: Timing, account: Account, o
         "flops": demand.flops,
         "traffic": moved,
         "arithmetic_intensity": roofline.arithmetic_intensity.plain(demand.flops, moved),
-        "ridge_point": roofline.ridge_point.plain(clock.machine.peak, bandwidth) if bandwidth else None,
+        "ridge_point": None if bandwidth is None else roofline.ridge_point.plain(clock.machine.peak, bandwidth),
         "mfu": roofline.model_flops_utilization.plain(demand.flops, clock.peak, total),
         "energy": None if energy.value is None else group * energy.value,
         "energy_source": energy.source,

@@ -92,11 +92,11 @@ def times_of(machine: Machine, flops: Any, traffic: Any, updated: Any, offload: 
     """Return the time of a step: both passes as one point of the roofline, then the optimizer, beside transfers."""
     plain = machine.hardware.plain
     compute = roofline.compute_time.plain(flops, machine.peak, machine.efficiency)
-    memory = roofline.memory_time.plain(traffic, plain.bandwidth) if plain.bandwidth else 0.0
-    overhead = plain.dispatch_tax or 0.0
+    memory = roofline.memory_time.plain(traffic, plain.bandwidth) if plain.bandwidth is not None else 0.0
+    overhead = plain.overhead
     passes = roofline.roofline_time.plain(compute, memory, overhead)
     with part("Optimizer"):
-        update = roofline.memory_time.plain(updated, plain.bandwidth) if plain.bandwidth else 0.0
+        update = roofline.memory_time.plain(updated, plain.bandwidth) if plain.bandwidth is not None else 0.0
     total = training.step_time.plain(passes, update, offload)
     return Times(traffic + updated, compute, memory, overhead, update, offload, total)
 
