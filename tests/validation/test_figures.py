@@ -35,8 +35,8 @@ def test_what_is_no_number(value):
 
 
 def test_what_is_no_whole_number():
-    with pytest.raises(NotStated, match=r"count of the record is no whole number: 1\.5"):
-        whole(record(count=1.5), "count")
+    with pytest.raises(NotStated, match=r"nodes of the record is no whole number: 1\.5"):
+        whole(record(nodes=1.5), "nodes")
 
 
 def test_devices_by_their_number():
