@@ -147,11 +147,11 @@ def once(function: Callable[..., T]) -> Callable[..., T]:
 
     @wraps(function)
     def asked(record: Record, *rest: Any) -> T:
-        known = record.__dict__.get(name)
-        if known is None:
+        try:
+            return record.__dict__[name][rest]
+        except KeyError:
             known = record.__dict__.setdefault(name, {})
-        if rest not in known:
-            known[rest] = function(record, *rest)
+        known[rest] = function(record, *rest)
         return known[rest]
 
     return asked

@@ -56,9 +56,10 @@ def element_size(precision: str, name: str = "precision") -> float:
     """
     if not isinstance(precision, str):
         raise InputTypeError(f"{name} must be a string such as 'fp16'; got {shown(precision)}")
-    if precision not in ELEMENT_SIZE:
+    size = ELEMENT_SIZE.get(precision)
+    if size is None:
         raise unknown(name, precision, ELEMENT_SIZE)
-    return ELEMENT_SIZE[precision]
+    return size
 
 
 def element_sizes(precision: Any, name: str = "precision") -> Any:
