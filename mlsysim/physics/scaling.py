@@ -110,45 +110,6 @@ def power_law_parameters(budget: Any, reference_parameters: Any, reference_budge
 
 
 @equation(
-    "C = C_0·(N / N_0)^(1 / a)",
-    "flop",
-    "hoffmann2022chinchilla",
-    parameters=positive("N", "param"),
-    reference_parameters=positive("N_0", "param"),
-    reference_budget=positive("C_0", "flop"),
-    exponent=share("a"),
-)
-def power_law_budget(parameters: Any, reference_parameters: Any, reference_budget: Any, exponent: Any) -> Any:
-    """Return the budget for which a size is compute-optimal, C = C_0·(N / N_0)^(1/a): `power_law_parameters` inverted.
-
-    Parameters
-    ----------
-    parameters
-        N, size of the model [param]; scalar or array.
-    reference_parameters, reference_budget
-        N_0, the optimal size for a budget of C_0 [param], [FLOP].
-    exponent
-        a, how fast the optimal size grows with the budget.
-
-    Returns
-    -------
-    Quantity
-        C [FLOP].
-
-    Notes
-    -----
-    Source: [hoffmann2022chinchilla], table 3.
-
-    Examples
-    --------
-    >>> from mlsysim import Q_
-    >>> print(f"{power_law_budget(Q_(67, 'Bparam'), Q_(0.4, 'Bparam'), Q_(1.92e19, 'FLOP'), 0.5):.3g}")
-    5.39×10²³ FLOP
-    """
-    return reference_budget * power(parameters / reference_parameters, 1 / exponent)
-
-
-@equation(
     "N = N_c·(α / β)**(1 / (α + β))·(C / (c·N_c·D_c))**(β / (α + β))",
     "param",
     "hoffmann2022chinchilla",

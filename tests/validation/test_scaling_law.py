@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mlsysim.core.solver.algorithm.laws import LAWS
 from mlsysim.validation.adapters import LEVELS
-from mlsysim.validation.adapters.scaling_law import OURS, predict
+from mlsysim.validation.adapters.scaling_law import APPROACHES, OURS, predict
 from mlsysim.validation.records import Measurement, published
 from mlsysim.validation.runner import validate
 
@@ -87,3 +88,9 @@ def test_the_first_two_approaches_are_near_and_the_third_contradicts_its_coeffic
     assert min(third) > 50
     others = [abs(row.error_pct) for row in rows if not row.metric.endswith("approach3")]
     assert max(others) < 11
+
+
+@pytest.mark.parametrize("law", APPROACHES.values())
+@pytest.mark.parametrize("size", [1e8, 7e10, 1e13])
+def test_a_budget_is_that_for_which_the_size_is_optimal(law, size):
+    assert LAWS[law].optimum(LAWS[law].budget(size))[0] == pytest.approx(size, rel=1e-9)

@@ -120,18 +120,21 @@ class ScalingLaw(Sourced):
         return parameters, affordable(budget, parameters)
 
     def budget(self, parameters: float) -> float:
-        """The budget in FLOP for which the law holds a size to be best.
+        """The budget in FLOP for which the law holds a size to be best: `optimum` solved for it.
 
         Examples
         --------
-        >>> LAWS["besiroglu"].optimum(LAWS["besiroglu"].budget(70e9))[0]
-        70000000000.0...
+        >>> law = LAWS["besiroglu"]
+        >>> f"{law.budget(law.optimum(1e23)[0]):.6g}"
+        '1e+23'
         """
         if self.loss is None:
-            return physics.power_law_budget.plain(parameters, *self._reference)
-        start = training_flops.plain(parameters, parameters)
-        exponent = self.loss.token_exponent / (self.loss.parameter_exponent + self.loss.token_exponent)
-        return physics.power_law_budget.plain(parameters, self.optimum(start)[0], start, exponent)
+            size, start, exponent = self._reference
+        else:
+            start = training_flops.plain(parameters, parameters)
+            size = self.optimum(start)[0]
+            exponent = self.loss.token_exponent / (self.loss.parameter_exponent + self.loss.token_exponent)
+        return start * (parameters / size) ** (1 / exponent)
 
 
 LAWS: Registry[ScalingLaw] = Registry("scaling law", ScalingLaw.from_record, "mlsysim.core", "scaling_laws")
