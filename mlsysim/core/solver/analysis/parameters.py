@@ -110,4 +110,5 @@ def _scaled(value: Any, path: list[str], factor: float) -> Any:
         for leaf in DEVICE[name]:
             value = _scaled(value, leaf.split("."), factor)
         return value
-    return value.model_copy(update={name: _scaled(getattr(value, name), rest, factor)})
+    kept = {"kernels": value.kernels} if isinstance(value, HardwareNode) and "kernels" in vars(value) else {}
+    return value.model_copy(update=kept | {name: _scaled(getattr(value, name), rest, factor)})

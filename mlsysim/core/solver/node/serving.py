@@ -312,6 +312,6 @@ def _served(clock: Clock, met: float, step: float, batch: int, answer: int, pref
     host = universal("host_overhead") if timed else 0.0
     tpot = physics.served_time_per_token.plain(step, host, batch, answer, met)
     share = physics.prefill_share.plain(batch, prefill, answer, step, host)
-    loaded = physics.loaded_time_to_first_token.plain(prefill, step if met else 0.0, 1 - share)
+    loaded = physics.loaded_time_to_first_token.plain(prefill, where(met > 0, step, 0.0), 1 - share)
     values = tpot, host, tpot - step - host, loaded, loaded + (answer - 1) * tpot
     return dict(zip(names, values, strict=True))
