@@ -1,7 +1,10 @@
-"""What is read, and when."""
+"""What of the package is read, and when."""
 
 import subprocess
 import sys
+from pathlib import Path
+
+import mlsysim
 
 AUDIT = """
 import sys
@@ -9,7 +12,7 @@ opened = []
 
 
 def note(event, args):
-    if event == "open" and str(args[0]).endswith((".yaml", ".bib")):
+    if event == "open" and str(args[0]).endswith((".yaml", ".bib")) and str(args[0]).startswith({package!r}):
         opened.append(str(args[0]))
 
 
@@ -21,7 +24,8 @@ print("\\n".join(opened))
 
 
 def files_read(code: str) -> list[str]:
-    done = subprocess.run([sys.executable, "-c", AUDIT.format(code=code)], check=True, capture_output=True, text=True)
+    script = AUDIT.format(code=code, package=str(Path(mlsysim.__file__).parent))
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     return [line.rsplit("/", 1)[-1] for line in done.stdout.split()]
 
 
