@@ -6,13 +6,14 @@ from pathlib import Path
 
 import mlsysim
 
+ROOT = Path(__file__).parents[1]
 AUDIT = """
 import sys
 opened = []
 
 
 def note(event, args):
-    if event == "open" and str(args[0]).endswith((".yaml", ".bib")) and str(args[0]).startswith({package!r}):
+    if event == "open" and str(args[0]).endswith((".yaml", ".bib")) and str(args[0]).startswith({ours!r}):
         opened.append(str(args[0]))
 
 
@@ -24,7 +25,7 @@ print("\\n".join(opened))
 
 
 def files_read(code: str) -> list[str]:
-    script = AUDIT.format(code=code, package=str(Path(mlsysim.__file__).parent))
+    script = AUDIT.format(code=code, ours=(str(Path(mlsysim.__file__).parent), str(ROOT / "references.bib")))
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     return [line.rsplit("/", 1)[-1] for line in done.stdout.split()]
 
