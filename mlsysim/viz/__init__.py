@@ -11,6 +11,7 @@ from mlsysim.viz.roofline import plot_roofline
 from mlsysim.viz.serving import plot_serving_curve
 from mlsysim.viz.style import light_and_dark
 from mlsysim.viz.sweep import plot_sweep
+from mlsysim.viz.times import plot_times
 from mlsysim.viz.tornado import plot_tornado
 from mlsysim.viz.validation import plot_errors, plot_predictions
 from mlsysim.viz.wall_report import plot_wall_report
@@ -36,6 +37,7 @@ __all__ = [
     "plot_roofline",
     "plot_serving_curve",
     "plot_sweep",
+    "plot_times",
     "plot_tornado",
     "plot_wall_report",
     "plot_walls",

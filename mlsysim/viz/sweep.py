@@ -77,12 +77,12 @@ def plot_sweep(sweep: Sweep, figure: str, over: str | None = None, *, theme: str
         ax = ax or plt.subplots()[1]
         for number, line in enumerate(lines):
             colour = colours.series[number % len(colours.series)]
-            dashes = "none" if ticks else "-" if number < len(colours.series) else "--"
+            dashes = "" if ticks else "-" if number < len(colours.series) else "--"
             here = np.flatnonzero(labels == line)
             held = here[fits[here]]
             ax.plot(places[here], values[here], "." if ticks else ":", color=colour, linewidth=1, markersize=2)
             size = 7 if ticks else 3
-            ax.plot(places[held], values[held], dashes, color=colour, label=line, marker="o", markersize=size)
+            ax.plot(places[held], values[held], linestyle=dashes, color=colour, label=line, marker="o", markersize=size)
         if len(lines) > 1:
             ax.legend(fontsize=8)
         ax.set(xlabel=sweep.field(over).label.strip(), ylabel=field.label.strip())
