@@ -11,8 +11,8 @@ from mlsysim.core.result import Field, Result, Rows
 from mlsysim.core.solver.base import Solver
 from mlsysim.core.solver.fleet.distributed import check_training, job_of, length_of, operations
 from mlsysim.core.solver.fleet.layout import SCHEDULES, Layout, divisors, stacked_layers
-from mlsysim.core.solver.fleet.shard import Job, Shard
-from mlsysim.core.solver.fleet.step import Step
+from mlsysim.core.solver.fleet.shard import Job, Passes, Shard
+from mlsysim.core.solver.fleet.step import Memory, Pieces, Step, times_of
 from mlsysim.core.solver.node.training_work import RECOMPUTE
 from mlsysim.core.walls import Wall, walls_for_solver
 from mlsysim.errors import InputError, InputTypeError, boolean, positive_integer, shown, unknown
@@ -214,23 +214,46 @@ def search(job: Job, space: Space, overlap: bool) -> tuple[list[Candidate], Reje
 
     Memory comes first, for it is cheap. What splits have in common is worked out once.
     """
-    capacity, rejected, found = job.kernels.hardware.plain.capacity, Rejections(), []
+    capacity, rejected = job.kernels.hardware.plain.capacity, Rejections()
     shards: dict[tuple[int, ...], Shard] = {}
     known: dict[Any, Any] = {}
+    steps: list[Step] = []
     for degrees in space.splits(job.model, job.seq_len, rejected):
         tensor, context, _, _, expert = degrees
         for layout in space.layouts(job.model, degrees):
             shape = tensor, context, expert, layout.microbatch_size
             if shape not in shards:
                 shards[shape] = Shard(job, *shape, 1, layout.sequence_parallel)
-            for recompute in space.recompute:
-                step = Step(job, layout, recompute, shards[shape], known)
-                memory = step.memory.total
-                if memory > capacity:
-                    rejected.lacks(memory - capacity, layout, recompute)
-                else:
-                    found.append(Candidate(step.times(overlap, 1.0).total, memory, layout, recompute))
+            steps += [Step(job, layout, recompute, shards[shape], known) for recompute in space.recompute]
+    memory = Memory.of(*_columns([step.terms for step in steps])).total.tolist() if steps else []
+    held = []
+    for step, needed in zip(steps, memory, strict=True):
+        if needed > capacity:
+            rejected.lacks(needed - capacity, step.layout, step.recompute)
+        else:
+            held.append((step, needed))
+    if not held:
+        return [], rejected
+    times = times_of(_together([step.pieces for step, _ in held]), overlap, 1.0).total.tolist()
+    found = [Candidate(time, at, step.layout, step.recompute) for (step, at), time in zip(held, times, strict=True)]
     return sorted(found), rejected
+
+
+def _together(pieces: list[Pieces]) -> Pieces:
+    """The pieces of many steps as arrays; steps share the passes of equal shapes."""
+    distinct = {id(one.layers): one for one in pieces}
+    order = {key: place for place, key in enumerate(distinct)}
+    places = [order[id(one.layers)] for one in pieces]
+    layers, every = (Passes(*_columns([one[at] for one in distinct.values()])[:, places]) for at in (0, 1))
+    whole = Pieces(layers, every, *_columns([one[2:] for one in pieces]))
+    return whole._replace(zero_bubble=whole.zero_bubble > 0)
+
+
+def _columns(rows: list[Any]) -> Any:
+    """The columns of rows of numbers as arrays."""
+    import numpy as np
+
+    return np.array(rows, float).T
 
 
 class ParallelismOptimizer(Solver):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from mlsysim.core.solver.fleet.groups import Group
@@ -14,6 +14,7 @@ from mlsysim.core.solver.node.optimizers import master_size, stored_format
 from mlsysim.core.solver.node.training_state import Shards, zero_shards
 from mlsysim.core.solver.node.training_work import kept_tensors
 from mlsysim.physics import parallel, training, training_memory
+from mlsysim.physics.elementwise import some, where
 from mlsysim.physics.equation import part
 from mlsysim.physics.precision import ELEMENT_SIZE
 from mlsysim.physics.roofline import memory_time
@@ -28,7 +29,7 @@ REPLICAS = ("context", "data", "shard_size", "zero_stage")
 
 def once(*parts: str, recompute: bool = False) -> Callable[[Callable[[Step], Any]], Any]:
     """Declare what of a layout a property depends on: steps of a job that are equal in it share the value."""
-    key = attrgetter(*parts)
+    key = itemgetter(*(Layout._fields.index(part) for part in dict.fromkeys(parts)))
 
     def decorate(method: Callable[[Step], Any]) -> Any:
         def get(step: Step) -> Any:
@@ -52,6 +53,11 @@ class Memory(NamedTuple):
     activations: float
     buffers: float
     total: float
+
+    @classmethod
+    def of(cls, *terms: Any) -> Memory:
+        """Return the terms with their sum; in a search each is an array over its layouts."""
+        return cls(*terms, training_memory.training_footprint.plain(*terms))
 
 
 class Held(NamedTuple):
@@ -86,7 +92,67 @@ class Times(NamedTuple):
     """What a stage of the pipeline works on its layers, exchanges in its group included."""
 
 
-@dataclass(frozen=True, eq=False)
+class Pieces(NamedTuple):
+    """What the times of a step are made of; in a search each an array over its layouts."""
+
+    layers: Passes
+    every: Passes
+    worked: Any
+    """Time of one microbatch on the layers of a stage."""
+    busy: Any
+    """Time of one microbatch on all that a stage has."""
+    stages: Any
+    chunks: Any
+    number: Any
+    zero_bubble: Any
+    added: Any
+    sends: Any
+    exchanged: Any
+    exposed: Any
+    update: Any
+
+    @property
+    def idle(self) -> Any:
+        """Time in which a stage waits for others."""
+        if not some(self.stages > 1):
+            return 0.0
+        layers, half = self.layers, self.layers.exchange / 2
+        with part("Pipeline"):
+            idle = 0.0
+            if some(self.zero_bubble):
+                forward, inputs = layers.forward + half, layers.inputs + layers.again + half
+                idle = parallel.zero_bubble_idle.plain(self.stages, forward, inputs, layers.weights)
+            if some(self.zero_bubble == False):  # noqa: E712  an array has no `not`
+                shape = self.stages, self.chunks, self.number
+                ideal = parallel.pipeline_bubble.plain(self.number * self.worked, *shape)
+                idle = where(self.zero_bubble, idle, ideal)
+        return where(self.stages > 1, idle, 0.0)
+
+
+def times_of(found: Pieces, overlap: bool, straggler: float) -> Times:
+    """Return where the time goes, given whether exchange overlaps and how much slower the slowest device is."""
+    number, every, idle = found.number, found.every, found.idle
+    busy, sends = number * found.busy, number * found.sends
+    exposed = found.exposed if overlap else found.exchanged
+    waiting = (straggler - 1) * (busy + idle)
+    return Times(
+        compute=number * every.compute + found.added,
+        again=number * every.again,
+        tensor=number * every.tensor,
+        context=number * every.context,
+        expert=number * every.expert,
+        sends=sends,
+        idle=idle,
+        exposed=exposed,
+        update=found.update,
+        waiting=waiting,
+        total=busy + found.added + idle + sends + exposed + found.update + waiting,
+        data=found.exchanged,
+        busy=number * found.worked,
+    )
+
+
+@dataclass(eq=False)
 class Step:
     """A training step as one device of a layout sees it.
 
@@ -115,13 +181,18 @@ class Step:
         return cls(job, layout, recompute, Shard(job, *shape, layout.slices, layout.sequence_parallel))
 
     @once(*SHARD, "stage_layers", "ends_as_layers", recompute=True)
-    def passes(self) -> tuple[Passes, Passes]:
-        """A microbatch through the layers of the slowest stage, and through what else it has: an end of the stack."""
+    def passes(self) -> tuple[Any, ...]:
+        """A microbatch through the layers of the slowest stage, and through all that it has: also an end of the stack.
+
+        Of both the parts, and the sum of the parts.
+        """
         whole, ends, layers = self.shard.layers(self.recompute), self.shard.ends, self.layout.stage_layers
         each = whole.busy / self.job.model.layers
         inner = self.layout.ends_as_layers and each >= ends.busy
         held = layers - (self.layout.ends_as_layers and not inner)
-        return whole.scaled(held / self.job.model.layers), ends.scaled(not inner)
+        inside, ending = whole.scaled(held / self.job.model.layers), ends.scaled(not inner)
+        every = Passes(*(one + other for one, other in zip(inside, ending, strict=True)))
+        return inside, every, inside.busy, every.busy
 
     @once(*STAGE)
     def parameters(self) -> Held:
@@ -139,28 +210,14 @@ class Step:
 
     def times(self, overlap: bool, straggler: float) -> Times:
         """Return where the time goes, given whether exchange overlaps and how much slower the slowest device is."""
-        layout, (layers, ends) = self.layout, self.passes
-        number, added = layout.microbatches, self._accumulation_time()
-        busy = number * (layers.busy + ends.busy)
-        idle, sends = self._idle(layers) if layout.pipeline > 1 else 0.0, number * self.sends
-        exchanged, exposed = self._exchange
-        exposed, update = exposed if overlap else exchanged, self._states[-1]
-        waiting = (straggler - 1) * (busy + idle)
-        return Times(
-            compute=number * (layers.compute + ends.compute) + added,
-            again=number * layers.again,
-            tensor=number * (layers.tensor + ends.tensor),
-            context=number * layers.context,
-            expert=number * layers.expert,
-            sends=sends,
-            idle=idle,
-            exposed=exposed,
-            update=update,
-            waiting=waiting,
-            total=busy + added + idle + sends + exposed + update + waiting,
-            data=exchanged,
-            busy=number * layers.busy,
-        )
+        return times_of(self.pieces, overlap, straggler)
+
+    @property
+    def pieces(self) -> Pieces:
+        """What the times of the step are made of."""
+        layout, states = self.layout, self._states
+        shape = layout.pipeline, layout.virtual_stages, layout.microbatches, layout.schedule == "zero-bubble"
+        return Pieces(*self.passes, *shape, self._accumulation_time(), self.sends, *self._exchange, states[-1])
 
     def _accumulation_time(self) -> float:
         """Time of kernels that add gradients of microbatches up, or widen them for the sum over the replicas."""
@@ -175,17 +232,6 @@ class Step:
             moved = traffic(divided, job.gradient_size, job.gradient_size)
             moved += (job.size + job.gradient_size) * self.parameters.all
         return layout.microbatches * memory_time.plain(moved, job.reached)
-
-    def _idle(self, layers: Passes) -> float:
-        layout = self.layout
-        with part("Pipeline"):
-            if layout.schedule == "zero-bubble":
-                half = layers.exchange / 2
-                forward, inputs = layers.forward + half, layers.inputs + layers.again + half
-                return parallel.zero_bubble_idle.plain(layout.pipeline, forward, inputs, layers.weights)
-            ideal = layout.microbatches * layers.busy
-            shape = layout.pipeline, layout.virtual_stages, layout.microbatches
-            return parallel.pipeline_bubble.plain(ideal, *shape)
 
     @once(*SHARD, "data", "pipeline", "virtual_stages")
     def sends(self) -> float:
@@ -237,7 +283,7 @@ class Step:
         return reduced + gathered, self._exposed(reduced, gathered) if reduced else 0.0
 
     def _exposed(self, reduced: float, gathered: float) -> float:
-        layout, (layers, _) = self.layout, self.passes
+        layout, layers = self.layout, self.passes[0]
         number = layout.microbatches if layout.zero_stage > 1 else 1
         buckets = number * layout.stage_layers
         if layout.zero_stage == 3:
@@ -268,14 +314,18 @@ class Step:
     @property
     def memory(self) -> Memory:
         """What the device that holds most needs."""
-        job = self.job
         with part("Memory"):
-            *states, _ = self._states
-            activations, buffers = self._kept
-            if self.layout.zero_stage == 3:
-                buffers += (2 if job.prefetch else 1) * self.parameters.all * job.size / job.model.layers
-            terms = *states, activations, buffers
-            return Memory(*terms, training_memory.training_footprint.plain(*terms))
+            return Memory.of(*self.terms)
+
+    @property
+    def terms(self) -> tuple[float, float, float, float, float]:
+        """The terms of that memory."""
+        weights, gradients, optimizer, _ = self._states
+        activations, buffers = self._kept
+        if self.layout.zero_stage == 3:
+            job = self.job
+            buffers += (2 if job.prefetch else 1) * self.parameters.all * job.size / job.model.layers
+        return weights, gradients, optimizer, activations, buffers
 
     @once(*STAGE, *REPLICAS)
     def _states(self) -> tuple[float, float, float, float]:
