@@ -250,18 +250,25 @@ class Step:
                 hop = min(network.send(stream, *row), hop + network.gather(stream, group))
         return 2 * layout.virtual_stages * hop
 
-    @once(*STAGE, *REPLICAS, "microbatches")
+    @property
     def data_times(self) -> tuple[float, float]:
         """Time of summing the gradients and of gathering weights, over the replicas."""
+        summed, reduced, gathered = self._collectives
+        repeats = self.layout.microbatches if self.layout.zero_stage > 1 else 1
+        return repeats * reduced + summed, (2 * repeats if self.layout.zero_stage == 3 else 1) * gathered
+
+    @once(*STAGE, *REPLICAS)
+    def _collectives(self) -> tuple[float, float, float]:
+        """Times of one sum of gradients, of one reduce-scatter of them, and of gathering the weights once."""
         held = self.parameters
         with part("Data parallel"):
             shared = self._exchanged(held.shared, 1)
             if not held.own:
                 return shared
             own = self._exchanged(held.own, self.layout.expert)
-        return shared[0] + own[0], shared[1] + own[1]
+        return shared[0] + own[0], shared[1] + own[1], shared[2] + own[2]
 
-    def _exchanged(self, parameters: float, expert: int) -> tuple[float, float]:
+    def _exchanged(self, parameters: float, expert: int) -> tuple[float, float, float]:
         """The same for parameters that every `expert`-th replica has a copy of."""
         layout, network = self.layout, self.job.network
         gradients, weights = parameters * self.job.gradient_size, parameters * self.job.size
@@ -270,11 +277,9 @@ class Step:
         far = Group.of(layout.data // layout.shard_size, layout.tensor * expert * sharing, network.node)
         if layout.zero_stage == 0:
             every = Group.of(near.size * far.size, layout.tensor * expert, network.node)
-            return network.all_reduce(gradients, every), 0.0
+            return network.all_reduce(gradients, every), 0.0, 0.0
         reduced, gathered = network.gather(gradients, near), network.gather(weights, near)
-        repeats = layout.microbatches if layout.zero_stage > 1 else 1
-        summed = network.all_reduce(gradients / sharing, far)
-        return repeats * reduced + summed, (2 * repeats if layout.zero_stage == 3 else 1) * gathered
+        return network.all_reduce(gradients / sharing, far), reduced, gathered
 
     @once(*STAGE, *REPLICAS, "microbatches", "microbatch_size", "slices", "sequence_parallel", recompute=True)
     def _exchange(self) -> tuple[float, float]:
