@@ -30,8 +30,8 @@ SHOWN = 20
 class Row(Mapping[str, Any]):
     """One configuration: the value of each input, records by their name, and under `sweep.key` the whole answer."""
 
-    def __init__(self, sweep: Sweep, number: int) -> None:
-        self._sweep, self._number = sweep, number
+    def __init__(self, sweep: Sweep, at: int, number: int) -> None:
+        self._sweep, self._at, self._number = sweep, at, number
 
     @cached_property
     def result(self) -> Any:
@@ -58,7 +58,9 @@ class Row(Mapping[str, Any]):
         return len(self._sweep.space) + 1
 
     def __repr__(self) -> str:
-        return f"Row({', '.join(f'{name}={self[name]}' for name in self._sweep.space)})"
+        inputs = [f"{name}={self[name]}" for name in self._sweep.space]
+        figures = [f"{name}={self._sweep.text(name, self._at)}" for name in self._sweep.headlines[:4]]
+        return f"Row({', '.join([*inputs, *figures])})"
 
 
 class Sweep(Sequence[Row]):
@@ -102,7 +104,7 @@ class Sweep(Sequence[Row]):
         if isinstance(at, slice):
             return self._taken(range(len(self))[at])
         at = range(len(self))[at]
-        return Row(self, at if self._numbers is None else int(self._numbers[at]))
+        return Row(self, at, at if self._numbers is None else int(self._numbers[at]))
 
     def _taken(self, rows: Any) -> Sweep:
         import numpy as np
@@ -251,12 +253,21 @@ class Sweep(Sequence[Row]):
         axes = [name for name, values in self.space.items() if len(values) > 1]
         return axes if self._numbers is None else [name for name in axes if len(set(self.codes(name).tolist())) > 1]
 
+    @property
+    def headlines(self) -> list[str]:
+        """The figures that a listing shows."""
+        return [name for name in HEADLINES if name in self.columns] or [*self.columns][:6]
+
+    def text(self, name: str, at: int) -> str:
+        """Return a figure of one row as a reader wants it."""
+        values = self.columns[name]
+        value = values.names[values.codes[at]] if isinstance(values, Labels) else _plain(values[at])
+        return "no value" if value != value else self.field(name).text(value)
+
     def _text(self) -> tuple[list[str], list[list[str]]]:
-        figures = [name for name in HEADLINES if name in self.columns] or [*self.columns][:6]
-        axes = self.varied or [*self.space][-1:]
+        figures, axes = self.headlines, self.varied or [*self.space][-1:]
         rows = [
-            [str(self[at][name]) for name in axes]
-            + [self.field(name).text(_plain(self.column(name)[at])) for name in figures]
+            [str(self[at][name]) for name in axes] + [self.text(name, at) for name in figures]
             for at in range(min(len(self), SHOWN))
         ]
         return [*axes, *(self.field(name).label.strip() for name in figures)], rows
