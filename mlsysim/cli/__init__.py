@@ -12,6 +12,7 @@ from mlsysim.cli import optimizing
 from mlsysim.cli.auditing import audit
 from mlsysim.cli.questions import evaluate, lower, serve
 from mlsysim.cli.reference import cite, schema, walls, zoo
+from mlsysim.cli.solving import solve
 from mlsysim.cli.sweeping import sweep
 from mlsysim.cli.training import train
 from mlsysim.cli.validation import validate
@@ -35,6 +36,7 @@ app.command("sweep")(sweep)
 app.add_typer(optimizing.app, name="optimize")
 app.command("audit")(audit)
 app.command("validate")(validate)
+app.command("solve")(solve)
 app.command("lower")(lower)
 app.command("zoo")(zoo)
 app.command("cite")(cite)

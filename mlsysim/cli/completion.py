@@ -186,3 +186,19 @@ def hardware_and_groups() -> list[str]:
     from mlsysim import Hardware
 
     return [*Hardware.groups, *Hardware.names]
+
+
+def solvers() -> list[tuple[str, str]]:
+    """The solvers, each with what it says of itself."""
+    from mlsysim.core.signatures import solvers as known
+
+    return [(name, (kind.__doc__ or "").strip().partition("\n")[0]) for name, kind in known().items()]
+
+
+def inputs(context: typer.Context) -> list[str]:
+    """The inputs of the solver that stands before."""
+    from mlsysim.core.signatures import inputs_of
+    from mlsysim.core.signatures import solvers as known
+
+    kind = known().get(context.params.get("solver") or "")
+    return [] if kind is None else [f"{name}=" for name in inputs_of(kind)]

@@ -169,10 +169,19 @@ def _walls() -> dict[str, Any]:
     return {"anyOf": [{"type": "array", "items": listed}, _texts(FIELD_HEADERS)]}
 
 
+def _solve() -> dict[str, Any]:
+    from mlsysim.cli.solving import SOLVER_HEADERS
+    from mlsysim.core.signatures import result_of, solvers
+
+    answers = [_explained(result_of(kind)) for kind in solvers().values()]
+    return {"anyOf": [*answers, _texts(SOLVER_HEADERS)]}
+
+
 _COMMANDS: dict[str, Callable[[], dict[str, Any]]] = {
     "eval": _eval,
     "serve": _of("ServingModel"),
     "train": _of("TrainingModel", "DistributedModel"),
+    "solve": _solve,
     "lower": _lower,
     "sweep": _sweep,
     "audit": _audit,

@@ -82,7 +82,7 @@ class Scenario:
             )
         self.name = name
         self.assertions = tuple(Assertion.parse(one) for one in assertions)
-        given = {key: _read(key, value) for key, value in inputs.items() if value is not None}
+        given = {key: read_input(key, value) for key, value in inputs.items() if value is not None}
         if not {"model", "compute_budget"} & set(given):
             raise InputError("a scenario needs a model, or a compute_budget that finds one")
         if not {"hardware", "fleet"} & set(given):
@@ -169,7 +169,19 @@ def _spelled(key: str) -> str:
     return "assertions" if key == "assert" else key
 
 
-def _read(key: str, value: Any) -> Any:
+def read_input(key: str, value: Any) -> Any:
+    """Return the value of an input of some solver as a file or a command line has it: a name, a number, a text.
+
+    Raises
+    ------
+    UnknownName, InputTypeError, InputError
+        For an input or a record that there is not, and for a value of another kind.
+
+    Examples
+    --------
+    >>> print(read_input("sla_latency_ms", "50 ms"), read_input("hardware", "H100").name)
+    50.0 ms NVIDIA H100 SXM5 80GB
+    """
     if key not in _kinds():
         raise unknown("input of a scenario", key, ["name", "assert", *_kinds()])
     kinds = _kinds()[key]

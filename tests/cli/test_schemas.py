@@ -55,6 +55,13 @@ EXAMPLES = {
         ("GPT2", "H100", "--ask", "train", "-b", "1:3", "--set", "optimizer=adam,sgd", "--set", "offload=true"),
         ("Llama3_8B", "--ask", "train", "--fleet", "Research_256", "-b", "256", "--set", "tp_size=1,2"),
     ],
+    "solve": [
+        (),
+        ("EconomicsModel", "fleet=Research_256", "duration_days=30", "grid=Quebec", "mfu=0.4"),
+        ("ReliabilityModel", "fleet=Llama3_16K", "job_duration_hours=1296", "checkpoint_time_s=120", "--explain"),
+        ("SensitivitySolver", "model=Llama3_8B", "hardware=H100"),
+        ("SingleNodeModel", "model=Llama3_70B", "hardware=H100"),
+    ],
     "optimize parallelism": [
         ("Llama3_8B", "H100", "--devices", "8", "-b", "16", "--zero-stages", "1,3"),
         ("Llama3_70B", "H100", "--devices", "1", "-b", "2"),
