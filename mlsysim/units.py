@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextvars import ContextVar
 from functools import cache
 from numbers import Real
 from pathlib import Path
@@ -20,6 +21,9 @@ class _ShortFormatter(FullFormatter):
     def get_formatter(self, spec: str) -> Any:
         return super().get_formatter(spec if set(spec) & set("DPLHC") else f"{spec}P")
 
+
+arrays_allowed: ContextVar[bool] = ContextVar("arrays_allowed", default=False)
+"""Whether a figure that is one quantity may here be an array of them: within `Solver.figures`."""
 
 ureg: pint.UnitRegistry = pint.UnitRegistry(str(Path(__file__).with_name("units.txt")), cache_folder=None)
 ureg.formatter = _ShortFormatter(ureg)
@@ -174,10 +178,14 @@ def amount(name: str, value: Any, of: str, *, named: str | None = None, zero: bo
     if named is not None:
         if isinstance(value, Real) and not isinstance(value, bool):
             value = Quantity(float(value), unit(named))
+        elif arrays_allowed.get() and not isinstance(value, pint.Quantity) and _numeric(value):
+            value = Quantity(value.astype(float), unit(named))
         elif not isinstance(value, pint.Quantity):
             raise InputTypeError(f"{name} must be a number in {named}, or a quantity; got {shown(value)}")
     plain = strip(name, value, of, exclusive=not zero)
     if not isinstance(plain, Real):
+        if arrays_allowed.get():
+            return plain
         raise InputTypeError(f"{name} must be one value, no array; got {shown(value)}")
     return float(plain)
 

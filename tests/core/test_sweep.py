@@ -15,6 +15,7 @@ from mlsysim import (
     Models,
     ServingModel,
     SingleNodeModel,
+    SustainabilityModel,
     Systems,
     TrainingModel,
     sweep,
@@ -226,6 +227,28 @@ def test_every_input_may_be_an_axis():
             ("tco_usd", "opex_energy_usd", "carbon_footprint_kg", "cheaper"),
         ),
         (
+            EconomicsModel(),
+            {
+                "fleet": [Systems.Clusters.Research_256, Systems.Clusters.TPUv4_Pod],
+                "accelerator_price": Q_(20000, "dollar"),
+                "utilization": [0.2, 1.0],
+                "throughput": [1e5, 1e6],
+                "kwh_price": [0.02, 0.3],
+                "duration_days": [1, 365],
+            },
+            ("tco_usd", "cost_per_million_tokens_usd", "cloud_usd", "break_even_utilization", "cheaper"),
+        ),
+        (
+            SustainabilityModel(),
+            {
+                "fleet": Systems.Clusters.Research_256,
+                "grid": [Infra.Quebec, Infra.Poland],
+                "wue": np.array([0.0, 1.5]),
+                "duration_days": np.array([1.0, 30.0]),
+            },
+            ("carbon_footprint_kg", "total_carbon_kg", "water_usage_liters", "water_generation_liters"),
+        ),
+        (
             DistributedModel(),
             {
                 "model": Models.Llama3_8B,
@@ -237,7 +260,7 @@ def test_every_input_may_be_an_axis():
             ("step_latency_total", "mfu", "feasible", "memory_footprint"),
         ),
     ],
-    ids=["serving", "training", "cost", "fleet"],
+    ids=["serving", "training", "cost", "costs by arrays", "carbon", "fleet"],
 )
 def test_any_solver_is_swept(solver, inputs, figures):
     found = sweep(solver, **inputs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextvars import ContextVar
 from functools import partial, wraps
 from typing import Any, ClassVar
 
@@ -14,8 +13,7 @@ from mlsysim.hardware.registry import Hardware
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.registry import Models
 from mlsysim.models.types import Workload
-
-_arrays_allowed: ContextVar[bool] = ContextVar("arrays_allowed", default=False)
+from mlsysim.units import arrays_allowed
 
 
 def counted(name: str, value: Any) -> Any:
@@ -26,7 +24,7 @@ def counted(name: str, value: Any) -> Any:
     InputTypeError, InputError
         As `positive_integer` does.
     """
-    if type(value) is int or not _arrays_allowed.get():
+    if type(value) is int or not arrays_allowed.get():
         return positive_integer(name, value)
     checked = whole_numbers(name, value)
     return checked if isinstance(checked, int) else value
@@ -73,11 +71,11 @@ class Solver:
         >>> found["bottleneck"].text().tolist()
         ['Memory', 'Compute']
         """
-        token = _arrays_allowed.set(True)
+        token = arrays_allowed.set(True)
         try:
             plain = type(self).solve.__wrapped__(self, **inputs).plain
         finally:
-            _arrays_allowed.reset(token)
+            arrays_allowed.reset(token)
         return {name: plain[name] for name in self.varying}
 
     @property

@@ -72,6 +72,25 @@ class EconomicsModel(Solver):
     (True, 'owning')
     """
 
+    arrays = ("duration_days", "kwh_price", "throughput")
+    varying = (
+        "tco_usd",
+        "capex_amortized_usd",
+        "opex_energy_usd",
+        "opex_maintenance_usd",
+        "opex_staff_usd",
+        "total_opex_usd",
+        "capex_usd",
+        "cost_per_hour_usd",
+        "cost_per_million_tokens_usd",
+        "cloud_usd",
+        "break_even_utilization",
+        "cheaper",
+        "it_energy_kwh",
+        "total_energy_kwh",
+        "carbon_footprint_kg",
+    )
+
     def solve(
         self,
         fleet: Fleet,

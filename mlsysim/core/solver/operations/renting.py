@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import isnan, nan
 from typing import Any, NamedTuple
 
 from mlsysim.core.solver.operations.figures import CLOUD_PRICES
 from mlsysim.core.solver.operations.power import Power
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.physics import renting
+from mlsysim.physics.elementwise import some, where
 from mlsysim.physics.equation import part
 from mlsysim.systems.types import Fleet
 from mlsysim.units import amount
@@ -56,11 +58,13 @@ class Renting(NamedTuple):
             resting = renting.power_cost.plain(idle / each, owned.pue, owned.tariff)
         standing = renting.standing_cost.plain(fixed, resting)
         saved = renting.rent_saved.plain(offer.price, working, resting)
-        even = renting.break_even.plain(standing, saved) if saved > 0 else None
-        notes: tuple[str, ...] = ()
-        if even is None or even > 1:
-            even, notes = None, ("renting is cheaper at any utilization",)
-        return cls(offer, rent, even, "owning" if owned.total < rent else "renting", notes)
+        saves = saved > 0
+        even = renting.break_even.plain(standing, where(saves, saved, nan)) if some(saves) else nan
+        even = where(even <= 1, even, nan)
+        cheaper = where(owned.total < rent, "owning", "renting")
+        if isinstance(even, float) and isnan(even):
+            return cls(offer, rent, None, cheaper, ("renting is cheaper at any utilization",))
+        return cls(offer, rent, even, cheaper, ())
 
     def fields(self) -> dict[str, Any]:
         """What a result says of renting."""

@@ -58,6 +58,18 @@ class SustainabilityModel(Solver):
     Quebec: ... MWh, ... t (life cycle)
     """
 
+    arrays = ("duration_days", "wue")
+    varying = (
+        "it_energy_kwh",
+        "total_energy_kwh",
+        "carbon_footprint_kg",
+        "embodied_carbon_kg",
+        "total_carbon_kg",
+        "water_usage_liters",
+        "water_generation_liters",
+        "carbon_intensity",
+    )
+
     def solve(
         self,
         fleet: Fleet,
