@@ -7,8 +7,8 @@ from itertools import product
 from numbers import Real
 from typing import Any
 
-from mlsysim.core.result import Result
-from mlsysim.core.signatures import inputs_of
+from mlsysim.core.result import Field, Result
+from mlsysim.core.signatures import alternatives, inputs_of, result_of
 from mlsysim.core.solver.base import Solver
 from mlsysim.core.space import Space, value_at
 from mlsysim.errors import InputError, InputTypeError, shown, unknown
@@ -55,10 +55,11 @@ class Columns(Mapping[str, Any]):
     """Arrays of one length that fill block by block; names are kept as `Labels`.
 
     A number that some configurations do not have is NaN there, a name is empty; with `gaps`, so is what is not filled.
+    `fields` are those of the results, which say what is a name.
     """
 
-    def __init__(self, size: int, gaps: bool = False) -> None:
-        self.size, self._gaps = size, gaps
+    def __init__(self, size: int, fields: Mapping[str, Field], gaps: bool = False) -> None:
+        self.size, self._fields, self._gaps = size, fields, gaps
         self._numbers: dict[str, Any] = {}
         self._names: dict[str, dict[str, int]] = {}
 
@@ -77,8 +78,9 @@ class Columns(Mapping[str, Any]):
         import numpy as np
 
         if name not in self._numbers:
-            if isinstance(like, Labels | str):
-                self._names[name], kind, rest = ({"": 0} if self._gaps else {}), np.int16, 0
+            field = self._fields.get(name)
+            if isinstance(like, Labels | str) or (field and str in alternatives(field.kind)):
+                self._names[name], kind, rest = {"": 0}, np.int16, 0
             else:
                 kind, rest = (bool, False) if np.asarray(like).dtype == bool else (float, float("nan"))
             self._numbers[name] = np.full(self.size, rest, kind) if self._gaps else np.empty(self.size, kind)
@@ -92,9 +94,14 @@ class Columns(Mapping[str, Any]):
 
         known = self._names[name]
         if isinstance(value, Labels):
-            numbers = [known.setdefault(one, len(known)) for one in value.names]
-            return value.codes if numbers == [*range(len(numbers))] else np.array(numbers, np.int16)[value.codes]
-        return known.setdefault(value, len(known))
+            return np.array([known.setdefault(one, len(known)) for one in value.names], np.int16)[value.codes]
+        return 0 if value is None else known.setdefault(value, len(known))
+
+
+def fields_of(solver: Solver) -> Mapping[str, Field]:
+    """Return the fields of a solver's results; none where a solver of one's own does not say what it returns."""
+    result = result_of(type(solver))
+    return {} if result is None else result.fields()
 
 
 def columns_of(
@@ -123,7 +130,8 @@ def columns_of(
     UnknownName
         For a figure in `wanted` that there is not; and whatever the solver raises.
     """
-    columns, fill = Columns(space.size, gaps=not solver.arrays), _at_once if solver.arrays else _one_by_one
+    columns = Columns(space.size, fields_of(solver), gaps=not solver.arrays)
+    fill = _at_once if solver.arrays else _one_by_one
     for first, block in space.blocks(TOGETHER):
         fill(solver, block, fixed, wanted, columns, first)
         advance(block.size)

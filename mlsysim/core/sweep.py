@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import Any, get_origin, overload
 
 from mlsysim.core.assertions import SIGNS, Assertion, Metric
-from mlsysim.core.columns import check_inputs, columns_of, text_of
+from mlsysim.core.columns import check_inputs, columns_of, fields_of, text_of
 from mlsysim.core.objective import Objective, direction
 from mlsysim.core.progress import progress
 from mlsysim.core.result import Field
-from mlsysim.core.signatures import alternatives, inputs_of, result_of
+from mlsysim.core.signatures import alternatives, inputs_of
 from mlsysim.core.solver.base import Solver
 from mlsysim.core.solver.node.single import SingleNodeModel
 from mlsysim.core.space import Space
@@ -91,7 +91,7 @@ class Sweep(Sequence[Row]):
 
     @cached_property
     def _fields(self) -> Mapping[str, Field]:
-        return result_of(type(self.solver)).fields()
+        return fields_of(self.solver)
 
     def __len__(self) -> int:
         return self.space.size if self._numbers is None else len(self._numbers)

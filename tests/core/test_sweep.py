@@ -21,6 +21,7 @@ from mlsysim import (
     sweep,
 )
 from mlsysim.core.columns import columns_of
+from mlsysim.core.solver.base import Solver
 from mlsysim.core.space import Space
 from mlsysim.core.sweep import Sweep, front
 from mlsysim.errors import InputError, InputTypeError, UnknownName
@@ -366,3 +367,15 @@ def test_a_figure_is_drawn_over_an_axis():
         GRID.plot("latency", "batch_size")
     with pytest.raises(UnknownName, match="did you mean 'latency'"):
         GRID.plot("latancy")
+
+
+def test_a_solver_of_ones_own_sweeps_too():
+    class Doubler(Solver):
+        def solve(self, number, word="a"):
+            answer = SingleNodeModel().solve(Models.ResNet50, Hardware.A100, number)
+            return answer if word == "a" else SingleNodeModel().solve(Models.GPT2, Hardware.A100, number)
+
+    found = sweep(Doubler(), number=[1, 2], word=["a", "b"])
+    assert found.column("model").tolist() == ["ResNet-50 v1.5", "GPT-2 (124M)"] * 2
+    assert found.best("minimize: latency")["word"] == "a"
+    assert found[3].result.batch_size == 2
