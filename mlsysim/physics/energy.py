@@ -93,5 +93,5 @@ def energy_drawn(
     >>> print(energy_drawn(Q_(700, "W"), Q_(5, "ms"), Q_(0, "ms"), Q_(5, "ms"), 0.2, 0.98, 0.5).to("J"))
     1.75 J
     """
-    busy = (compute_share - idle_share) * compute + (memory_share - idle_share) * memory
-    return power * minimum(time, idle_share * time + busy)
+    busy = idle_share * time + (compute_share - idle_share) * compute + (memory_share - idle_share) * memory
+    return power * minimum(time, busy)
