@@ -7,6 +7,7 @@ from typing import Any
 
 from mlsysim.core.engine import Engine
 from mlsysim.core.solver.node.machine import Machine
+from mlsysim.hardware.libraries import LIBRARIES
 from mlsysim.hardware.registry import universal
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.physics.roofline import compute_time
@@ -14,12 +15,19 @@ from mlsysim.units import Quantity
 from mlsysim.validation.adapters.names import NotStated, device, model, precision, stated
 from mlsysim.validation.records import Measurement
 
-HEADLINE = ("latency", "latency_cmsis_nn", "latency_esp_nn")
+HEADLINE = ("latency", "latency_cmsis_nn", "latency_esp_nn", "latency_xcubeai_7_3")
 
-_LIBRARIES = {"latency_cmsis_nn": "CMSIS-NN", "latency_esp_nn": "ESP-NN"}
-"""Metrics of one library among several: those of the kernels that the devices of the package were timed with."""
+_METRICS = {"latency_cmsis_nn": "CMSIS-NN", "latency_esp_nn": "ESP-NN", "latency_xcubeai_7_3": "X-CUBE-AI 7.3"}
+"""Metrics of one library among several, and the library."""
 
-_LEVELS = {"speed of light": lambda: 1.0, "datasheet": lambda: universal("efficiency"), "fitted": lambda: None}
+_FRAMEWORKS = {
+    "X-CUBE-AI": "X-CUBE-AI 7.3",
+    "X-CUBE-AI v9.0": "X-CUBE-AI 10.2",
+    "Bosch HALE": "HALE 1.0",
+    "Plumerai": "Plumerai",
+    "Renesas": "CMSIS-NN",
+}
+"""The version of a library that was measured elsewhere, by what records call it: the nearest; of Renesas, Arm's own."""
 
 
 def predict(record: Measurement, level: str) -> dict[str, Any]:
@@ -27,14 +35,11 @@ def predict(record: Measurement, level: str) -> dict[str, Any]:
     board = device(record.inputs.get("hardware"))
     element = precision({"float32": "fp32"}.get(name := record.inputs.get("weights_precision"), name))
     _same_core(record, board, element)
-    efficiency = _LEVELS[level]()
     try:
-        result = Engine.solve(model(record.inputs.get("model")), board, 1, element, efficiency)
+        network = model(record.inputs.get("model"))
     except NotStated:
-        (macs,) = stated(record, "macs")
-        machine = Machine.of(board, element, efficiency)
-        time = Quantity(compute_time.plain(2 * macs, machine.peak, machine.efficiency), "s")
-        return {name: time if name in _LIBRARIES else _other(name) for name in record.measured}
+        return {name: _of_library(record, name, board, element, level) for name in record.measured}
+    result = Engine.solve(network, board, 1, element, _efficiency(record, _framework(record), element, level))
     if not result.feasible:
         raise NotStated(f"{result.model} does not fit in the memories of {board.name}")
     known = {"latency": result.latency, "throughput": result.throughput}
@@ -44,9 +49,35 @@ def predict(record: Measurement, level: str) -> dict[str, Any]:
     return {name: known.get(name, no_power if "e" in name else _other(name)) for name in record.measured}
 
 
+def _of_library(record: Measurement, metric: str, board: HardwareNode, element: str, level: str) -> Any:
+    """The time of a network of which only the multiply-adds are stated, by the kernels of one library."""
+    if metric not in _METRICS:
+        return _other(metric)
+    (macs,) = stated(record, "macs")
+    machine = Machine.of(board, element, _efficiency(record, _METRICS[metric], element, level))
+    return Quantity(compute_time.plain(2 * macs, machine.peak, machine.efficiency), "s")
+
+
+def _framework(record: Measurement) -> str:
+    return _FRAMEWORKS.get(said := str(record.inputs.get("framework")), said)
+
+
+def _efficiency(record: Measurement, library: str, element: str, level: str) -> float | None:
+    """What the library reaches on the core of a record; None for what the device itself was timed with."""
+    if level == "speed of light":
+        return 1.0
+    if level == "datasheet":
+        return universal("efficiency")
+    core = re.match(r"Cortex-M\d+", str(record.inputs.get("core", "")))
+    if element != "int8" or core is None or library not in LIBRARIES:
+        return None
+    fit = LIBRARIES[library].get(core[0])
+    return None if fit is None else fit.efficiency
+
+
 def _other(metric: str) -> str:
     if metric.startswith("latency"):
-        return "the kernels of this library were not timed"
+        return "the kernels of this library were not timed elsewhere"
     return "the layers of the network, of which memory is a matter, are not stated"
 
 
