@@ -77,6 +77,17 @@ def element_sizes(precision: Any, name: str = "precision") -> Any:
     return np.array([element_size(one, name) for one in precision])
 
 
+def has_wider(precision: str, available: Container[str]) -> bool:
+    """Return whether there is a format that a device can compute in on operands of another.
+
+    Examples
+    --------
+    >>> has_wider("fp16", {"int8"})
+    False
+    """
+    return any(wider in available for wider in WIDER[precision])
+
+
 def compute_format(precision: str, available: Container[str], device: str) -> str:
     """Return the format in which a device computes on operands of another: the same, or the next wider that it has.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mlsysim.errors import InputError, InputTypeError, UnknownName
-from mlsysim.physics.precision import ELEMENT_SIZE, WIDER, compute_format, element_size
+from mlsysim.physics.precision import ELEMENT_SIZE, WIDER, compute_format, element_size, has_wider
 
 BITS = {"fp64": 64, "fp32": 32, "tf32": 32, "bf16": 16, "fp16": 16, "fp8": 8, "int8": 8, "fp4": 4, "int4": 4}
 
@@ -52,12 +52,14 @@ def test_no_ladder_leads_from_a_fraction_to_an_integer():
 )
 def test_the_next_wider_format_computes(precision, available, computed):
     assert compute_format(precision, available, "device") == computed
+    assert has_wider(precision, available)
 
 
 @pytest.mark.parametrize(("precision", "available"), [("fp16", {"int8"}), ("fp64", {"fp32"}), ("bf16", {"fp16"})])
 def test_without_a_wider_format_there_is_no_answer(precision, available):
     with pytest.raises(InputError, match=rf"^Coral cannot compute in precision '{precision}', nor in a wider one"):
         compute_format(precision, available, "Coral")
+    assert not has_wider(precision, available)
 
 
 def test_an_unknown_format_is_named_with_the_nearest_one():

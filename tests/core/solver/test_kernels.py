@@ -97,6 +97,14 @@ class TestLevels:
         assert (found.memory_efficiency, found.floor) == (fit.memory_efficiency, fit.floor)
         assert any("bandwidth and floor are those of kernels in bf16" in note for note in rates.notes)
 
+    def test_a_device_of_8_bits_alone_adds_and_scales_in_8_bits_too(self):
+        """MobileNetV2 on an Edge TPU: there is no wider arithmetic, and no kernel that needs it is refused."""
+        rows = Models.MobileNetV2.lower(1, "int8")
+        profile = by_kernel(Models.MobileNetV2, Hardware.Coral, 1, "int8", calibration="none")
+        assert profile.plain["latency"] == pytest.approx(sum(row.count * row.flops for row in rows) / 4e12, rel=1e-9)
+        with pytest.raises(InputError, match="cannot compute in precision 'fp16'"):
+            by_kernel(Models.MobileNetV2, Hardware.Coral, 1, "fp16")
+
     def test_a_given_efficiency_replaces_that_of_products(self):
         profile = by_kernel(LLAMA, H100, 512, phase="prefill", seq_len=512, efficiency=0.5)
         assert (profile.efficiency, profile.efficiency_source) == (0.5, "given")

@@ -16,7 +16,7 @@ from mlsysim.physics.elementwise import equal, minimum, where
 from mlsysim.physics.equation import kept, part, recording
 from mlsysim.physics.memory import flash_memory_time
 from mlsysim.physics.operators import attention_backward_efficiency, attention_efficiency, operator_time
-from mlsysim.physics.precision import ELEMENT_SIZE
+from mlsysim.physics.precision import ELEMENT_SIZE, has_wider
 from mlsysim.records import once
 
 CALIBRATIONS: dict[str, str] = {
@@ -187,8 +187,9 @@ class Calibration:
 
     @kept
     def _wide(self) -> str:
-        """Format of what is no product with weights: at least 16 bits."""
-        return self.compute_precision if ELEMENT_SIZE[self.precision] >= 2 else self.hardware.compute_format("fp16")
+        """Format of what is no product with weights: at least 16 bits, where the device has such arithmetic."""
+        narrow = ELEMENT_SIZE[self.precision] < 2 and has_wider("fp16", self.hardware.plain.peaks)
+        return self.hardware.compute_format("fp16") if narrow else self.compute_precision
 
     @kept
     def products(self) -> Rates:
