@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
 from mlsysim import Hardware, Models
+from mlsysim.references import reference
 from mlsysim.validation.adapters import LEVELS, headline, predict
 from mlsysim.validation.adapters.fleets import fleet_of, network
 from mlsysim.validation.adapters.names import NotStated, device, model, precision
+from mlsysim.validation.adapters.recipes import RECIPES, completed
 from mlsysim.validation.adapters.runs import options, transformer
 from mlsysim.validation.adapters.serving import kv_precision
 from mlsysim.validation.records import Measurement, load, published
@@ -340,5 +343,57 @@ def test_a_run_without_a_split_says_so():
 
 
 def test_a_run_without_a_batch_says_so():
-    (row,) = compare(by_id("maxtext-a3-llama2-7b-1n"), "fitted")
+    one = by_id("maxtext-a3-llama2-7b-1n").model_copy(update={"id": "without a recipe"})
+    (row,) = compare(one, "fitted")
     assert row.skipped_because == "the record does not state the batch"
+
+
+# Recipes
+
+
+def test_what_a_recipe_adds_is_stated_nowhere_in_the_record():
+    records = {one.id: one for one in published()}
+    for name in RECIPES.names:
+        recipe = RECIPES[name]
+        assert reference(recipe.source)
+        for one in recipe.records:
+            assert recipe.inputs.keys().isdisjoint(records[one].inputs)
+            assert completed(records[one]).inputs == {**records[one].inputs, **recipe.inputs}
+
+
+def test_a_record_without_a_recipe_is_as_it_was():
+    one = by_id("megascale-t2-megascale-256")
+    assert completed(one) is one
+
+
+def test_the_shapes_of_the_prequel_have_the_parameters_that_it_prints():
+    """In billions, of the layers alone: 12·L·h²."""
+    for name in ("bloom-prequel-200b-pp4-mbs1", "bloom-prequel-194b-pp6-mbs1", "bloom-prequel-183b-pp12-mbs1"):
+        inputs = completed(by_id(name)).inputs
+        layers = 12 * inputs["layers"] * inputs["hidden"] ** 2
+        table = inputs["vocab"] * inputs["hidden"]
+        assert inputs["layers"] % inputs["pp"] == 0
+        assert min(abs(layers - inputs["params"]), abs(layers + table - inputs["params"])) < 0.01 * inputs["params"]
+
+
+def test_a_copy_of_the_weights_on_each_node_is_hybrid_sharding():
+    chosen = options(completed(by_id("maxtext-a3-llama2-7b-4n")))
+    assert (chosen["zero_stage"], chosen["shard_size"], chosen["batch_size"]) == (3, 8, 4 * 32)
+
+
+def test_as_many_microbatches_as_stages_where_torchtitan_is_told_nothing():
+    chosen = options(completed(by_id("torchtitan-405b-1f1b")))
+    assert chosen["batch_size"] / (8 * chosen["microbatch_size"]) == chosen["pp_size"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("torchtitan-405b-interleaved", "how many parts of the model each device has in turn"),
+        ("mlperf-inf-v4-1-orin-trt-stable-diffusion-xl-offline", "which products are in which of fp8/int8"),
+        ("hailo8-vit-base", "the bandwidth of the memory of Hailo-8 .* is not published: its peak alone is a bound"),
+    ],
+)
+def test_what_is_not_said_is_named(name, reason):
+    for row in compare(by_id(name), "fitted"):
+        assert re.search(reason, row.skipped_because)

@@ -69,6 +69,9 @@ FORMATS = {
 }
 """Names of formats of ours that are written otherwise."""
 
+_MIXED = frozenset(["fp8/int8 + fp16", "fp16/fp8"])
+"""Several formats, of which a publication does not say where each is used."""
+
 _OF_NO_MATTER = re.compile(r"(?<=[^a-z])(?:sxm\d?|instruct)$")
 
 
@@ -124,6 +127,8 @@ def precision(name: Any) -> str:
     'fp4'
     """
     known = FORMATS.get(name, name) if isinstance(name, str) else name
+    if isinstance(known, str) and known in _MIXED:
+        raise NotStated(f"the record does not state which products are in which of {known}")
     if not isinstance(known, str) or known not in ELEMENT_SIZE:
         raise NotStated(f"the package has no format {name!r}")
     return str(known)

@@ -17,6 +17,7 @@ SOFTWARE: dict[str, dict[str, Any]] = {
     "korthikanti2023reducing": _OLD_MEGATRON,
     "narayanan2021megatron": _OLD_MEGATRON | {"zero_stage": 0, "sequence_parallel": False, "fused_gradients": False},
     "smith2022turing": _OLD_MEGATRON | _WIDE_SUMS | {"sequence_parallel": False, "fused_gradients": False},
+    "bigscience2022prequel": _OLD_MEGATRON | {"sequence_parallel": False, "fused_gradients": False},
     "parmar2024nemotron": _WIDE_SUMS,
     "jiang2024megascale": _WIDE_SUMS,
     "mosaicml2023benchmarks": {
@@ -102,6 +103,8 @@ def options(record: Measurement) -> dict[str, Any]:
     count, seq_len = stated(record, "count", "seq_len")
     if count > 1 and not any(inputs.get(name) for name in _SPLITS):
         raise NotStated("the record does not state how its devices share the work")
+    if "interleaved" in str(inputs.get("schedule")) and "virtual_stages" not in inputs:
+        raise NotStated("the record does not state how many parts of the model each device has in turn")
     tensor, stages, context = (inputs.get(name, 1) for name in ("tp", "pp", "cp"))
     known = SOFTWARE.get(record.source.name, {}) | SOFTWARE.get(str(inputs.get("system")), {})
     element = precision(inputs.get("precision"))
@@ -126,6 +129,8 @@ def options(record: Measurement) -> dict[str, Any]:
             chosen[option] = bool(inputs[name])
     if (stage := _zero(record, stages)) is not None:
         chosen["zero_stage"] = stage
+    if inputs.get("dcn_data_parallelism"):
+        chosen["shard_size"] = inputs["ici_fsdp"]
     layers = inputs.get("layers") or 1
     if layers % stages and (layers + 2) % stages == 0:
         chosen["ends_as_layers"] = True

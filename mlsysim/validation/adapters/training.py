@@ -10,6 +10,7 @@ from mlsysim.validation.adapters import CALIBRATION
 from mlsysim.validation.adapters.fleets import UNKNOWN_PEAK, fleet_of
 from mlsysim.validation.adapters.names import NotStated, device, model, stated
 from mlsysim.validation.adapters.passes import step_time
+from mlsysim.validation.adapters.recipes import completed
 from mlsysim.validation.adapters.runs import options, transformer
 from mlsysim.validation.records import Measurement
 
@@ -44,6 +45,7 @@ _TECHNIQUES = {
 
 def predict(record: Measurement, level: str) -> dict[str, Any]:
     """Return our step times and what follows from them."""
+    record = completed(record)
     if "layers" not in record.inputs and "fwd_gmacs" in record.inputs:
         return _layered(record, level)
     if "technique" in record.inputs:

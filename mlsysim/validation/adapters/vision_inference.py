@@ -32,7 +32,10 @@ def predict(record: Measurement, level: str) -> dict[str, Any]:
     """Return our rates and latencies of a network, by the scenario or the batch that a record states."""
     inputs = record.inputs
     network = _network(record)
-    asked = network, device(inputs.get("hardware")), _format(inputs.get("precision"))
+    board = device(inputs.get("hardware"))
+    asked = network, board, _format(inputs.get("precision"))
+    if board.memory.bandwidth is None:
+        raise NotStated(f"the bandwidth of the memory of {board.name} is not published: its peak alone is a bound")
     devices, known = inputs.get("count", 1), dict[str, Any]()
     scenario = str(inputs.get("scenario", "")).lower()
     if isinstance(network, UNetWorkload):
