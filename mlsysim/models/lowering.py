@@ -4,6 +4,9 @@ Added residuals are fused into the norm after them, scores never leave the chip 
 
 Tensor parallelism splits heads, feed-forward width and vocabulary; norms, and the compressing products of latent
 attention, are repeated on each device; the outputs of both halves of a layer are summed [shoeybi2019megatron].
+
+In training, rows are sorted by their experts in a kernel of its own before the products [gale2023megablocks]; engines
+that serve gather them as the products read them.
 """
 
 from __future__ import annotations
@@ -173,6 +176,8 @@ def _experts(stack: Stack, run: Pass) -> Iterator[Operator]:
     yield from run.products("router", layers, mixture.experts, stack.hidden, router_bias)
     wide, rows = mixture.intermediate // run.group, run.tokens * mixture.active
     up, touched = (stack.mlp_matrices - 1) * wide, mixture.touched(run.tokens)
+    if run.training:
+        yield run.elementwise("expert permutation", layers, rows * stack.hidden, rows * stack.hidden)
     yield from _grouped(
         run,
         "expert up" if not stack.gated else "expert gate and up",

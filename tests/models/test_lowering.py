@@ -239,6 +239,17 @@ def test_a_mixture_reads_the_experts_that_its_tokens_touch():
     assert row.flops == 2 * 4 * 4096 * 14336
 
 
+def test_in_training_rows_are_sorted_by_their_experts_and_back():
+    """Two sequences of 64 tokens, each row of 4096 copied for its two experts; the gradient reads what was written."""
+    table = Models.Mixtral_8x7B.lower(2, "bf16", "training", 64)
+    copied = 2 * 64 * 2 * 4096 * 2
+    there, back = table["expert permutation"], table["expert permutation gradient"]
+    assert (there.count, there.inputs, there.outputs, there.flops) == (32, copied, copied, 0)
+    assert (back.count, back.outputs) == (32, copied)
+    assert "expert permutation" not in Models.Mixtral_8x7B.lower(2, "bf16", "prefill", 64).column("name")
+    assert "expert permutation" not in Models.Llama3_8B.lower(2, "bf16", "training", 64).column("name")
+
+
 def test_dense_layers_before_experts_have_rows_of_their_own():
     table = Models.DeepSeek_V3.lower(phase="prefill", seq_len=10)
     assert (table["down"].count, table["expert down"].count, table["shared expert down"].count) == (3, 58, 58)

@@ -12,6 +12,7 @@ from mlsysim.references import reference
 from mlsysim.validation.adapters import LEVELS, headline, predict
 from mlsysim.validation.adapters.fleets import fleet_of, network
 from mlsysim.validation.adapters.names import NotStated, device, model, precision
+from mlsysim.validation.adapters.passes import bounded, one_pass
 from mlsysim.validation.adapters.recipes import RECIPES, completed
 from mlsysim.validation.adapters.runs import options, transformer
 from mlsysim.validation.adapters.serving import kv_precision
@@ -206,6 +207,17 @@ def test_guidance_doubles_the_passes_of_an_image():
     plain = one.model_copy(update={"inputs": {**one.inputs, "cfg": 1.0}})
     guided, alone = (predict(asked, "fitted")["throughput"].m_as("1/s") for asked in (one, plain))
     assert alone == pytest.approx(2 * guided)
+
+
+def test_images_that_arrive_at_random_wait_for_a_pass_and_for_their_own():
+    one = by_id("mlperf-inf-v3-0-dgx-a100-a100-sxm-80gbx8-trt-resnet50-server")
+    rate = predict(one, "fitted")["scheduled_throughput"].m_as("1/s") / 8
+    passes = [one_pass(Models.ResNet50, Hardware.A100, batch, "int8", "fitted").plain for batch in range(200, 400)]
+    in_time = [at["throughput"] for at in passes if 2 * at["latency"] <= 15e-3]
+    assert 0 < len(in_time) < len(passes)
+    assert rate == pytest.approx(in_time[-1], rel=1e-9)
+    with pytest.raises(NotStated, match=r"takes .* longer than"):
+        bounded(Models.ResNet50, Hardware.A100, "int8", "fitted", 1e-6)
 
 
 def test_another_network_of_the_same_name_is_no_answer():

@@ -37,3 +37,34 @@ def largest(model: Any, hardware: Any, precision: str, level: str, **more: Any) 
     if found is None:
         raise NotStated(f"{model.name} does not fit on {hardware.name} in {precision}")
     return found
+
+
+def bounded(model: Any, hardware: Any, precision: str, level: str, bound: float) -> PerformanceProfile:
+    """Return the pass over the most samples that all arrive in time: each waits for a pass and then for its own.
+
+    Parameters
+    ----------
+    bound
+        Time from arrival to answer [s].
+
+    Raises
+    ------
+    NotStated
+        If one sample alone is too late.
+    """
+
+    def run(batch: int) -> PerformanceProfile | None:
+        result = one_pass(model, hardware, batch, precision, level)
+        return result if result.feasible and 2 * result.plain["latency"] <= bound else None
+
+    few, many = 1, 2
+    found = run(few)
+    if found is None:
+        raise NotStated(f"{model.name} takes {hardware.name} longer than {bound} s")
+    while (more := run(many)) is not None:
+        found, few, many = more, many, 2 * many
+    while many - few > 1:
+        middle = (few + many) // 2
+        more = run(middle)
+        found, few, many = (found, few, middle) if more is None else (more, middle, many)
+    return found
