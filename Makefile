@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := site
-.PHONY: site test serve bench fit figures clean
+.PHONY: site test serve bench fit bands figures clean
 
 $(VENV)/site: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("mlsysim needs Python 3.11 or later; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
@@ -39,6 +39,10 @@ bench: $(VENV)/site
 
 fit: $(VENV)/dev
 	$(BIN)/python -m benchmarks.fit
+
+bands: $(VENV)/dev
+	$(BIN)/python -m benchmarks.bands
+	$(BIN)/python -m benchmarks.gate
 
 figures: $(VENV)/site
 	$(BIN)/python -m publish.readme assets

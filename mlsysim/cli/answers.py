@@ -96,6 +96,11 @@ def figures_of(result: Result) -> Table:
         if not field.hidden:
             told = field.text(value) if isinstance(value, dict) else value
             records.append({"figure": name, "value": told, "unit": field.stored or ""})
+    if (band := result.band) is not None:
+        unit = result.fields()[band.figure].stored or ""
+        ends = [{"figure": name, "value": getattr(band, name), "unit": unit} for name in ("low", "high")]
+        flags = [{"figure": name, "value": getattr(band, name), "unit": ""} for name in ("calibrated", "not_modeled")]
+        records += [*ends, *flags]
     return Table(["Figure", "Value"], list(result.rows()), records)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, cached_property, partial
+from inspect import signature
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
+from mlsysim.core.bands import COVERAGE, Band, Judged, band
 from mlsysim.core.derivation import Derivation
 from mlsysim.errors import unknown
 from mlsysim.physics.equation import record, unrecorded
@@ -134,6 +136,24 @@ class Values(Mapping[str, Any]):
         return repr(dict(self))
 
 
+_BAND: dict[str, Any] = {
+    "low": {"type": ["number", "null"], "description": "Lower end of the band, in the unit of its figure"},
+    "high": {"type": ["number", "null"], "description": "Upper end of the band, in the unit of its figure"},
+    "calibrated": {"type": "boolean", "description": "Whether published results judge such answers"},
+    "not_modeled": {"type": "array", "items": {"type": "string"}, "description": "What the answer leaves out"},
+    "band": {
+        "anyOf": [
+            object_schema(
+                {"coverage": {"const": COVERAGE}}
+                | {name: {"type": "string"} for name in ("figure", "domain", "level", "regime")}
+                | {name: {"type": "integer", "minimum": 0} for name in ("records", "sources")}
+            ),
+            {"type": "null"},
+        ]
+    },
+}
+
+
 class Result:
     """What a solver answers. Frozen; `plain` has the numbers, the attributes wrap them.
 
@@ -148,6 +168,8 @@ class Result:
     __slots__ = ("_question", "plain")
 
     _fields: ClassVar[Mapping[str, Field]] = MappingProxyType({})
+    judged_by: ClassVar[Callable[[Mapping[str, Any], Mapping[str, Any]], Judged] | None] = None
+    """Says, from the values and the inputs of the question, by which published results the main figure is judged."""
     plain: Mapping[str, Any]
 
     def __init__(self, question: Callable[[], Any] | None = None, **values: Any) -> None:
@@ -199,15 +221,82 @@ class Result:
             object.__setattr__(self, "_question", question)
         return self
 
+    def asked(self) -> dict[str, Any]:
+        """Return the inputs of the question by name, as they were given; of a result without one, nothing.
+
+        Examples
+        --------
+        >>> from mlsysim import Engine, Hardware, Models
+        >>> list(Engine.solve(Models.ResNet50, Hardware.A100, efficiency=0.5).asked())
+        ['model', 'hardware', 'efficiency']
+        """
+        question = self._question
+        if not isinstance(question, partial):
+            return {}
+        return signature(question.func).bind_partial(*question.args, **question.keywords).arguments
+
+    @property
+    def band(self) -> Band | None:
+        """How far off the main figure may be, by published results; None where none judge it.
+
+        Examples
+        --------
+        >>> from mlsysim import Engine, Hardware, Models
+        >>> profile = Engine.solve(Models.Llama3_8B, Hardware.H100, fidelity="operator")
+        >>> profile.band.figure, profile.low < profile.latency < profile.high, profile.calibrated
+        ('latency', True, True)
+        """
+        judge, asked = type(self).judged_by, self.asked()
+        if judge is None or not asked:
+            return None
+        judged = judge(self.plain, asked)
+        predicted = self.plain[judged.figure]
+        return None if predicted is None else band(judged, predicted)
+
+    @property
+    def low(self) -> Any:
+        """The lower end of the band of the main figure, or None."""
+        return self._end("low")
+
+    @property
+    def high(self) -> Any:
+        """The upper end of the band of the main figure, or None."""
+        return self._end("high")
+
+    def _end(self, name: str) -> Any:
+        found = self.band
+        if found is None:
+            return None
+        field = self.fields()[found.figure]
+        return Quantity(getattr(found, name), field.stored).to(field.shown)
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether published results judge answers of this kind on devices whose kernels were timed."""
+        return self.band is not None and self.band.calibrated
+
+    @property
+    def not_modeled(self) -> tuple[str, ...]:
+        """What the answer leaves out, as far as published results show it."""
+        return () if self.band is None else self.band.not_modeled
+
     def rows(self) -> Iterator[tuple[str, str]]:
         """The label and the value of each field that has something to say, as a reader wants them."""
+        found = self.band
         for name, field in self.fields().items():
             value = self.plain[name]
             if value != () and not field.hidden and not (field.optional and value is None):
                 yield field.label, field.text(value)
+            if found is not None and name == found.figure:
+                yield f"  {COVERAGE:.0%} band", f"{field.text(found.low)} to {field.text(found.high)}"
+        if found is not None:
+            yield "Calibrated", "yes" if found.calibrated else "no"
+            yield "Not modelled", "; ".join(found.not_modeled)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields for a program: plain numbers, with the unit of each in its key's place under ``"units"``.
+
+        ``"low"`` and ``"high"`` are the ends of the band of the figure that ``"band"`` names, in its unit.
 
         Examples
         --------
@@ -216,7 +305,15 @@ class Result:
         's'
         """
         units = {name: field.stored for name, field in self.fields().items() if field.stored}
-        return {"result": type(self).__name__, **self.plain, "units": units}
+        return {"result": type(self).__name__, **self.plain, **self._judgement(), "units": units}
+
+    def _judgement(self) -> dict[str, Any]:
+        found = self.band
+        ends = {"low": None, "high": None} if found is None else {"low": found.low, "high": found.high}
+        kept = () if found is None else found.not_modeled
+        calibrated = found is not None and found.calibrated
+        rests_on = None if found is None else found.to_dict()
+        return {**ends, "calibrated": calibrated, "not_modeled": list(kept), "band": rests_on}
 
     @classmethod
     def json_schema(cls) -> dict[str, Any]:
@@ -233,6 +330,7 @@ class Result:
             {
                 "result": {"const": cls.__name__},
                 **{name: field.json_schema() for name, field in cls.fields().items()},
+                **_BAND,
                 "units": object_schema(units),
             }
         )

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mlsysim.errors import unknown
 from mlsysim.tables import html_table, markdown_table, text_table
-from mlsysim.validation.records import Measurement
+from mlsysim.validation.records import Measurement, measured_unit
 
 GROUPS: dict[str, Callable[[Comparison], str]] = {
     "domain": lambda one: one.record.domain,
@@ -60,6 +60,31 @@ class Comparison(NamedTuple):
         """Return the comparison for a program."""
         about = {"id": self.record.id, "unit": self.record.measured[self.metric].unit, "headline": self.headline}
         return {name: about[name] if name in about else getattr(self, name) for name in _FIELDS} | about
+
+
+_PERFORMANCE = ("training", "serving", "vision-inference", "tinyml", "collective")
+_SHARES = ("mfu", "hfu", "mfu_megatron_lm", "percent_of_peak")
+
+
+def figure_of(record: Measurement, metric: str, headline: bool) -> tuple[str, int]:
+    """Return what kind of figure a metric is, and -1 where more of it is less time, else 1.
+
+    Of a domain of performance, times and rates and shares of a peak are one kind, ``"time"``; of others the headline is
+    ``"value"``. What is no headline, or no time, is a kind by itself.
+
+    Examples
+    --------
+    >>> from mlsysim.validation.records import published
+    >>> figure_of(published("serving")[0], "throughput", True)
+    ('time', -1)
+    """
+    powers = measured_unit(record.measured[metric].unit).dimensionality
+    time = 0 if "[mass]" in powers else powers.get("[time]", 0)
+    rate = time == -1 or metric in _SHARES
+    if record.domain not in _PERFORMANCE:
+        return ("value" if headline else metric), 1
+    sign = -1 if rate else 1
+    return ("time" if headline and (rate or time == 1) else metric), sign
 
 
 class Errors(NamedTuple):

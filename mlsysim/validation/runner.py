@@ -8,12 +8,15 @@ from typing import Any
 
 from pint import DimensionalityError
 
+from mlsysim.core import bands
 from mlsysim.core.progress import progress
 from mlsysim.errors import InputError, InputTypeError, shown, unknown
 from mlsysim.units import Quantity, UnitError
-from mlsysim.validation.adapters import LEVELS, headline, predict
+from mlsysim.validation.adapters import CALIBRATION, LEVELS, headline, predict
+from mlsysim.validation.adapters.machines import machines
+from mlsysim.validation.adapters.names import NotStated
 from mlsysim.validation.records import Measurement, load, measured_unit, published, refuse_twins
-from mlsysim.validation.report import GROUPS, Comparison, Report
+from mlsysim.validation.report import GROUPS, Comparison, Report, figure_of
 
 
 def validate(records: Any = None, level: str = "fitted", by: str = "domain") -> Report:
@@ -72,10 +75,10 @@ def compare(record: Measurement, level: str) -> list[Comparison]:
     answered = [name for name in record.measured if not isinstance(answers[name], str)]
     preferred = headline(record.domain)
     judged = answered if preferred is None else [name for name in preferred if name in answered][:1]
-    return [_comparison(record, name, answers[name], name in judged) for name in record.measured]
+    return [_comparison(record, name, answers[name], level, name in judged) for name in record.measured]
 
 
-def _comparison(record: Measurement, metric: str, answer: Any, judged: bool) -> Comparison:
+def _comparison(record: Measurement, metric: str, answer: Any, level: str, judged: bool) -> Comparison:
     figure = record.measured[metric]
     if isinstance(answer, str):
         return Comparison(record, metric, None, figure.value, skipped_because=answer)
@@ -87,7 +90,27 @@ def _comparison(record: Measurement, metric: str, answer: Any, judged: bool) -> 
         because = f"nothing was measured, of which no error is a fraction; predicted {predicted:.4g}"
         return Comparison(record, metric, None, figure.value, skipped_because=because)
     error = 100 * (predicted - figure.value) / abs(figure.value)
-    return Comparison(record, metric, predicted, figure.value, error, headline=judged)
+    low, high = _band(record, metric, predicted, level, judged)
+    return Comparison(record, metric, predicted, figure.value, error, low, high, headline=judged)
+
+
+def _band(record: Measurement, metric: str, predicted: float, level: str, judged: bool) -> tuple[Any, Any]:
+    """The band of a prediction, made without the source of the record."""
+    figure, sign = figure_of(record, metric, judged)
+    found = bands.factors(record.domain, figure, CALIBRATION[level], timed(record))
+    if found is None:
+        return None, None
+    by = found[1]
+    low, high = sorted(predicted * one**sign for one in by.without.get(record.source.name, (by.low, by.high)))
+    return low, high
+
+
+def timed(record: Measurement) -> bool:
+    """Return whether kernels of the device that a record names were timed."""
+    try:
+        return machines(record).hardware.kernels is not None
+    except NotStated:
+        return False
 
 
 def _records(given: Any) -> Sequence[Measurement]:

@@ -124,6 +124,9 @@ def test_json_says_what_the_result_says(result):
     units = read.pop("units")
     fields = type(result).fields()
     assert units == {name: field.stored for name, field in fields.items() if field.stored}
+    judgement = [read.pop(name) for name in ("low", "high", "calibrated", "not_modeled", "band")]
+    found = result.band
+    assert judgement == [found.low, found.high, found.calibrated, list(found.not_modeled), found.to_dict()]
     assert list(read) == list(fields)
     for name, value in read.items():
         kept = result.plain[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from mlsysim.core.bands import judged_step
 from mlsysim.core.result import Field, Result
 from mlsysim.core.solver.base import Solver, check_model
 from mlsysim.core.solver.fleet.groups import Group, Network
@@ -28,6 +29,8 @@ from mlsysim.units import amount
 
 class DistributedResult(Result):
     """How one training step runs on a fleet."""
+
+    judged_by = staticmethod(judged_step)
 
     model = Field("Model", kind=str)
     fleet = Field("Fleet", kind=str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mlsysim.core.bands import judged_batching
 from mlsysim.core.result import Field, Result
 from mlsysim.core.solver.base import Solver, check_hardware, check_model
 from mlsysim.core.solver.capacity import Account, what_fits
@@ -22,6 +23,8 @@ from mlsysim.units import amount, pretty
 
 class ContinuousBatchingResult(Result):
     """How many requests an engine with a paged KV cache serves at once, how fast, and what limits their number."""
+
+    judged_by = staticmethod(judged_batching)
 
     model = Field("Model", kind=str)
     hardware = Field("Device", kind=str)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from mlsysim.core.bands import judged_serving
 from mlsysim.core.result import Field, Later, Result
 from mlsysim.core.solver.base import Solver, check_hardware, check_model, counted
 from mlsysim.core.solver.capacity import Account, what_fits_later
@@ -25,6 +26,8 @@ from mlsysim.units import amount
 
 class ServingResult(Result):
     """How a language model serves a batch of equal requests."""
+
+    judged_by = staticmethod(judged_serving)
 
     model = Field("Model", kind=str)
     hardware = Field("Device", kind=str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from mlsysim.core.bands import judged_pass
 from mlsysim.core.result import Field, Later, Result, Rows
 from mlsysim.core.solver.base import Solver, check_hardware, check_model, counted
 from mlsysim.core.solver.capacity import Account, what_fits
@@ -38,6 +39,8 @@ KERNELS = Rows(
 
 class PerformanceProfile(Result):
     """How one forward pass runs on one device, or on a tensor-parallel group of them."""
+
+    judged_by = staticmethod(judged_pass)
 
     model = Field("Model", kind=str)
     hardware = Field("Device", kind=str)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from mlsysim.core.bands import judged_training
 from mlsysim.core.result import Field, Later, Result
 from mlsysim.core.solver.base import Solver, check_hardware, check_model, counted
 from mlsysim.core.solver.node.energy import energy_of
@@ -26,6 +27,8 @@ from mlsysim.units import pretty
 
 class TrainingResult(Result):
     """How one training step runs on one device."""
+
+    judged_by = staticmethod(judged_training)
 
     model = Field("Model", kind=str)
     hardware = Field("Device", kind=str)
