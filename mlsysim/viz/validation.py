@@ -18,7 +18,8 @@ def plot_predictions(
 ) -> Any:
     """Draw what was predicted over what was measured, both logarithmic: on the diagonal they agree.
 
-    Each record is one point, its headline, in its own unit; dotted lines are half and twice the measured.
+    Each record is one point, its headline, in its own unit, and the line through it its band; dotted lines are half and
+    twice the measured.
 
     Parameters
     ----------
@@ -57,6 +58,9 @@ def plot_predictions(
         for (name, members), colour in zip(groups.items(), colours.series, strict=False):
             places = [(one.measured, one.predicted) for one in members]
             ax.plot(*zip(*places, strict=True), "o", color=colour, alpha=0.7, markersize=5, label=name)
+            banded = [(one.measured, one.low, one.high) for one in members if one.low and one.high]
+            if banded:
+                ax.vlines(*zip(*banded, strict=True), color=colour, alpha=0.25, linewidth=1, zorder=1)
         ends = [edge(x for one in points for x in (one.measured, one.predicted)) for edge in (min, max)]
         low, high = ends[0] / 1.5, ends[1] * 1.5
         for factor, style in ((0.5, ":"), (1, "-"), (2, ":")):

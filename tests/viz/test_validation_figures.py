@@ -58,6 +58,14 @@ def test_the_diagonal_and_its_half_and_double():
     assert [y[0] / x[0] for x, y in lines] == pytest.approx([0.5, 1, 2])
 
 
+def test_the_line_through_a_point_is_its_band():
+    found = report(2)
+    banded = found.comparisons[0]._replace(low=9.0, high=14.0)
+    axes = viz.plot_predictions(Report([banded, *found.comparisons[1:]], "fitted"))
+    (lines,) = axes.collections
+    assert [line.tolist() for line in lines.get_segments()] == [[[10.0, 9.0], [10.0, 14.0]]]
+
+
 def test_the_smallest_groups_are_drawn_as_others():
     drawn = points(viz.plot_predictions(report(10), by="hardware"))
     assert len(drawn) == 6
