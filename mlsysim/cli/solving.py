@@ -42,7 +42,8 @@ def solve(
 
     Exit code 3 says that the answer is that it does not fit or does not work.
     """
-    from mlsysim.core.signatures import inputs_of, solvers
+    from mlsysim.core.columns import check_inputs
+    from mlsysim.core.signatures import solvers
 
     if solver is None:
         listed = [(name, _walls(kind()), _needs(kind), _says(kind)) for name, kind in sorted(solvers().items())]
@@ -50,19 +51,16 @@ def solve(
         return
     if solver not in solvers():
         raise unknown("solver", solver, solvers())
-    kind = solvers()[solver]
-    known = inputs_of(kind)
-    given: dict[str, Any] = {}
-    for text in inputs or []:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise InputError(f"an input must read NAME=VALUE, such as duration_days=30; got {text!r}")
-        if name not in known:
-            raise unknown(f"input of {solver}", name, known)
-        given[name] = _value(name, value)
-    if lacking := [name for name, one in known.items() if one.required and name not in given]:
-        raise InputError(f"{solver} needs {', '.join(lacking)}: give {lacking[0]}=…")
-    show_result(kind().solve(**given), output, explain)
+    asked, given = solvers()[solver](), dict(map(_named, inputs or []))
+    check_inputs(asked, [*given])
+    show_result(asked.solve(**{name: _value(name, text) for name, text in given.items()}), output, explain)
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"an input must read NAME=VALUE, such as duration_days=30; got {text!r}")
+    return name, value
 
 
 def _value(name: str, text: str) -> Any:

@@ -187,6 +187,7 @@ def _asked(
     ask: str, models: str, hardware: str | None, fleet: str | None, others: dict[str, str | None]
 ) -> tuple[Solver, dict[str, Any]]:
     """The solver, and its inputs: a list of values for each."""
+    from mlsysim.core.columns import check_inputs
     from mlsysim.core.signatures import inputs_of, solvers
 
     if ask not in ASKED:
@@ -195,16 +196,14 @@ def _asked(
         raise InputError(f"--fleet is for --ask train; got --ask {ask}")
     if (fleet is None) == (hardware is None):
         raise InputError("give HARDWARE, or --fleet with --ask train" if fleet is None else "--fleet replaces HARDWARE")
-    kind = solvers()["DistributedModel" if fleet is not None else ASKED[ask]]
-    given = {name: text for name, text in others.items() if text is not None}
-    known = inputs_of(kind)
-    for name in given:
-        if name not in known:
-            raise unknown(f"input of {kind.__name__}", name, known)
-    values = {name: values_of(known[name], text) for name, text in given.items()}
     place = "hardware" if fleet is None else "fleet"
+    kind = solvers()[ASKED[ask] if fleet is None else "DistributedModel"]
+    given = {name: text for name, text in others.items() if text is not None}
+    known, solver = inputs_of(kind), kind()
+    check_inputs(solver, ["model", place, *given])
+    values = {name: values_of(known[name], text) for name, text in given.items()}
     formats = values.get("precision", [known["precision"].default])
-    return kind(), {"model": models_of(models), place: machines(place, hardware or fleet or "", formats)} | values
+    return solver, {"model": models_of(models), place: machines(place, hardware or fleet or "", formats)} | values
 
 
 def _ordered(found: Sweep, best: str | None) -> list[int]:
@@ -214,11 +213,12 @@ def _ordered(found: Sweep, best: str | None) -> list[int]:
 
 
 def _tell(found: Sweep, order: list[int], figures: Sequence[str], whole: int, top: int | None, output: Output) -> None:
+    from mlsysim.core.columns import item
     from mlsysim.core.sweep import HEADLINES
 
     text = output in (Output.text, Output.markdown)
     rows, names = order[: top or (SHOWN if text else None)], list(dict.fromkeys([*found.space, *found.columns]))
-    columns = {name: [_plain(value) for value in found.column(name)[rows]] for name in names}
+    columns = {name: [item(value) for value in found.column(name)[rows]] for name in names}
     records = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     if output is Output.json:
         units = {name: found.field(name).stored for name in found.columns if found.field(name).stored}
@@ -236,12 +236,6 @@ def _tell(found: Sweep, order: list[int], figures: Sequence[str], whole: int, to
     table = Table(headers, cells, records, "<" * len(axes) + ">" * len(shown), names)
     rest = "" if len(records) == len(found) else f", of which {len(records):,} are shown"
     say(table.told(output) + (f"\n\n{len(found):,} of {whole:,} rows are left{rest}" if text else ""))
-
-
-def _plain(value: Any) -> Any:
-    """A value of a column as Python has it; None where there is none."""
-    value = value.item() if hasattr(value, "item") else value
-    return None if value != value else value
 
 
 def _write(found: Sweep, order: list[int], to: Path) -> None:

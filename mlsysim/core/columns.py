@@ -10,7 +10,7 @@ from typing import Any
 from mlsysim.core.result import Field, Result
 from mlsysim.core.signatures import alternatives, inputs_of, result_of
 from mlsysim.core.solver.base import Solver
-from mlsysim.core.space import Space, value_at
+from mlsysim.core.space import Space, array_of, value_at
 from mlsysim.errors import InputError, InputTypeError, shown, unknown
 from mlsysim.physics.elementwise import Labels
 from mlsysim.records import Record
@@ -36,7 +36,7 @@ def check_inputs(solver: Any, names: Sequence[str]) -> None:
         if name not in inputs:
             raise unknown(f"input of {type(solver).__name__}", name, inputs)
     if lacking := [name for name, one in inputs.items() if one.required and name not in names]:
-        raise InputError(f"{type(solver).__name__} needs {', '.join(lacking)}: give {lacking[0]}=")
+        raise InputError(f"{type(solver).__name__} needs {', '.join(lacking)}: give {lacking[0]}=…")
 
 
 def text_of(value: Any) -> str:
@@ -44,6 +44,24 @@ def text_of(value: Any) -> str:
     if isinstance(value, Record):
         return str(getattr(value, "name", type(value).__name__))
     return f"{value:~P}" if hasattr(value, "units") else str(value)
+
+
+def named(value: Any) -> Any:
+    """Return the value of an input as a row has it: a record by its name, any other as it is."""
+    return text_of(value) if isinstance(value, Record) else value
+
+
+def item(value: Any) -> Any:
+    """Return one element of a column as a plain value; None where there is none: not a number, or an empty name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> item(np.float64(0.5)), item(np.array(["Memory"])[0]), item(float("nan")), item("")
+    (0.5, 'Memory', None, None)
+    """
+    plain = value.item() if hasattr(value, "item") else value
+    return None if plain != plain or plain == "" else plain
 
 
 def told(params: Mapping[str, Any]) -> str:
@@ -140,24 +158,18 @@ def columns_of(
 
 def _at_once(solver: Solver, space: Space, fixed: Mapping[str, Any], wanted: Any, columns: Columns, first: int) -> None:
     """Fill a block by one call for each combination of what is no number."""
-    import numpy as np
-
     inner = [name for name in space if name in solver.arrays and _numeric(space[name])]
     outer = [name for name in space if name not in inner]
     mesh = {}
     for at, name in enumerate(inner):
         sides = [1] * len(inner)
         sides[at] = len(space[name])
-        values = space[name]
-        plain = np.arange(values.start, values.stop, values.step) if isinstance(values, range) else np.asarray(values)
-        mesh[name] = plain.reshape(sides)
+        mesh[name] = array_of(space[name]).reshape(sides)
     order = [[*space].index(name) for name in (*outer, *inner)]
     for place in product(*(range(len(space[name])) for name in outer)):
         chosen = {name: value_at(space[name], at) for name, at in zip(outer, place, strict=True)}
         figures = solver.figures(**fixed, **chosen, **mesh)
-        for name in wanted or ():
-            if name not in figures and name not in space:
-                raise unknown("figure of a sweep", name, (*figures, *space))
+        _check_wanted(wanted, figures, space)
         for name, value in figures.items():
             if wanted is None or name in wanted:
                 into = columns.view(name, value, first, space.size)
@@ -175,13 +187,17 @@ def _one_by_one(
         except Exception as error:
             error.add_note(f"asked for {told(inputs)}")
             raise
-        for name in wanted or ():
-            if name not in result.fields() and name not in space:
-                raise unknown("figure of a sweep", name, (*result.fields(), *space))
+        _check_wanted(wanted, result.fields(), space)
         for name, value in _plain(result):
             if wanted is None or name in wanted:
                 into = columns.view(name, value, first + number, 1)
                 into[0] = columns.coded(name, value)
+
+
+def _check_wanted(wanted: Sequence[str] | None, figures: Mapping[str, Any], space: Space) -> None:
+    for name in wanted or ():
+        if name not in figures and name not in space:
+            raise unknown("figure of a sweep", name, (*figures, *space))
 
 
 def _plain(result: Result) -> Iterator[tuple[str, Any]]:

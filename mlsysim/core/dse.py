@@ -15,7 +15,7 @@ from mlsysim.core.objective import Objective
 from mlsysim.core.points import Point, Points
 from mlsysim.core.progress import progress
 from mlsysim.core.result import Field, Result
-from mlsysim.core.search import Judge, Sampler, asker, constraint, figures, handed_out, points_of, texts_of
+from mlsysim.core.search import Judge, Sampler, asker, constraint, figures, handed_out, owner_of, points_of, texts_of
 from mlsysim.core.solver.base import Solver
 from mlsysim.core.space import Space, value_at
 from mlsysim.core.sweep import Sweep
@@ -363,8 +363,9 @@ class DSE:
                 " the best of those, not proven the best of all"
             ]
         else:
-            by_arrays = executor is None and isinstance(evaluate, Solver) and evaluate.arrays
-            points = self._swept(evaluate, fixed, judge) if by_arrays else None
+            solver = owner_of(evaluate)
+            by_arrays = executor is None and isinstance(solver, Solver) and solver.arrays
+            points = self._swept(solver, fixed, judge) if by_arrays else None
             points, notes = points or Points(self._enumerated(ask, judge, executor)), []
         if on_error == "raise":
             _raise_first(points)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, overload
 
 from mlsysim.core.assertions import Metric
+from mlsysim.core.columns import item
 from mlsysim.core.sweep import Sweep, front
 from mlsysim.units import Quantity
 
@@ -189,9 +189,3 @@ class SweptPoints(Points):
         """Return the point of a place in the space."""
         strides = self._sweep.space.strides.values()
         return self[sum(at * stride for at, stride in zip(place, strides, strict=True))]
-
-
-def item(value: Any) -> Any:
-    """Return one element of a column as a plain value, None where there is none."""
-    plain = value.item() if hasattr(value, "item") else value
-    return None if isinstance(plain, float) and math.isnan(plain) else plain

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import cache, partial
@@ -19,6 +18,7 @@ from mlsysim.core.evaluation import Answers, Scorecard
 from mlsysim.core.objective import Objective
 from mlsysim.core.pipeline import Pipeline
 from mlsysim.core.points import Point, SweptPoints
+from mlsysim.core.progress import ahead
 from mlsysim.core.result import Field, Result
 from mlsysim.core.solver.base import Solver
 from mlsysim.core.solver.operations.figures import Named
@@ -178,6 +178,12 @@ def handed_out(metric: Metric) -> Any:
     return Quantity(metric.value, unit(metric.field.stored)).to(unit(metric.field.shown))
 
 
+def owner_of(evaluate: Any) -> Any:
+    """Return the solver or pipeline whose `solve` or `run` was given, and anything else as it is."""
+    owner = getattr(evaluate, "__self__", None)
+    return owner if isinstance(owner, Solver | Pipeline) and evaluate.__name__ in ("solve", "run") else evaluate
+
+
 def asker(evaluate: Any, fixed: Mapping[str, Any], space: Mapping[str, Sequence[Any]]) -> Callable[[Any], Any]:
     """Return the function of one dict of parameters that asks a function, a solver or a pipeline.
 
@@ -186,9 +192,7 @@ def asker(evaluate: Any, fixed: Mapping[str, Any], space: Mapping[str, Sequence[
     InputTypeError, InputError, UnknownName
         If it is none of them, or the solver does not take a name, or needs one that is not given.
     """
-    owner = getattr(evaluate, "__self__", None)
-    if isinstance(owner, Solver | Pipeline) and evaluate.__name__ in ("solve", "run"):
-        evaluate = owner
+    evaluate = owner_of(evaluate)
     if isinstance(evaluate, type) and (hasattr(evaluate, "solve") or issubclass(evaluate, Pipeline)):
         raise InputTypeError(f"evaluate must be an object, not a class: write {evaluate.__name__}()")
     if not (isinstance(evaluate, Pipeline) or callable(getattr(evaluate, "solve", None))):
@@ -223,26 +227,18 @@ def points_of(
     executor: Executor | None,
 ) -> Iterator[Point]:
     """Yield what comes of the configuration at each place, in their order."""
-    waiting: deque[tuple[tuple[int, ...], dict[str, Any], Any]] = deque()
 
-    def next_done() -> Point:
-        place, params, future = waiting.popleft()
-        return judge.point(place, params, *_outcome(future.result))
-
-    try:
+    def asked() -> Iterator[tuple[tuple[int, ...], dict[str, Any]]]:
         for place in places:
-            params = {name: value_at(values, at) for at, (name, values) in zip(place, space.items(), strict=True)}
-            if executor is None:
-                yield judge.point(place, params, *_outcome(partial(ask, dict(params))))
-                continue
-            waiting.append((place, params, executor.submit(ask, dict(params))))
-            if len(waiting) == IN_FLIGHT:
-                yield next_done()
-        while waiting:
-            yield next_done()
-    finally:
-        for *_, future in waiting:
-            future.cancel()
+            yield place, {name: value_at(values, at) for at, (name, values) in zip(place, space.items(), strict=True)}
+
+    if executor is None:
+        for place, params in asked():
+            yield judge.point(place, params, *_outcome(partial(ask, dict(params))))
+        return
+    submitted = (((place, params), executor.submit(ask, dict(params))) for place, params in asked())
+    for (place, params), future in ahead(submitted, IN_FLIGHT):
+        yield judge.point(place, params, *_outcome(future.result))
 
 
 def _outcome(get: Callable[[], Any]) -> tuple[Any, Exception | None]:

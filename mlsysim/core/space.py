@@ -118,6 +118,19 @@ def value_at(values: Sequence[Any], at: int) -> Any:
     return value.item() if hasattr(value, "dtype") and not isinstance(value, pint.Quantity) else value
 
 
+def array_of(values: Sequence[Any]) -> Any:
+    """Return the values of an axis as an array; a range is not listed for that.
+
+    Examples
+    --------
+    >>> array_of(range(1, 7, 2)).tolist(), array_of((0.5, 1.0)).tolist()
+    ([1, 3, 5], [0.5, 1.0])
+    """
+    import numpy as np
+
+    return np.arange(values.start, values.stop, values.step) if isinstance(values, range) else np.asarray(values)
+
+
 def _values(title: str, name: str, values: Any) -> Sequence[Any]:
     if getattr(getattr(values, "magnitude", values), "ndim", None) == 1:
         found = tuple(values) if isinstance(values, pint.Quantity) else values

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,7 @@ from uuid import uuid4
 
 import mlsysim
 from mlsysim.core.columns import check_inputs, columns_of, text_of
-from mlsysim.core.progress import progress
+from mlsysim.core.progress import ahead, progress
 from mlsysim.core.solver.base import Solver
 from mlsysim.core.space import Space
 from mlsysim.core.sweep import Sweep, axes_of, claims_of
@@ -220,29 +219,22 @@ def _names(figures: Any) -> tuple[str, ...]:
 
 def _run(blocks: Iterator[tuple[Block, int]], workers: Executor | None, advance: Callable[[int], None]) -> None:
     """Write the blocks that are not there yet."""
-    waiting: deque[tuple[Future[int], int]] = deque()
-    try:
+
+    def lacking() -> Iterator[tuple[Block, int]]:
         for block, size in blocks:
             if Path(block.path).exists():
                 advance(size)
-            elif workers is None:
-                block.write()
-                advance(size)
             else:
-                waiting.append((workers.submit(Block.write, block), size))
-            if len(waiting) == IN_FLIGHT:
-                _finish(waiting, advance)
-        while waiting:
-            _finish(waiting, advance)
-    finally:
-        for future, _ in waiting:
-            future.cancel()
+                yield block, size
 
-
-def _finish(waiting: deque[tuple[Future[int], int]], advance: Callable[[int], None]) -> None:
-    future, size = waiting.popleft()
-    future.result()
-    advance(size)
+    if workers is None:
+        for block, size in lacking():
+            block.write()
+            advance(size)
+        return
+    for size, future in ahead(((size, workers.submit(Block.write, block)) for block, size in lacking()), IN_FLIGHT):
+        future.result()
+        advance(size)
 
 
 @contextmanager

@@ -8,19 +8,18 @@ from importlib import import_module
 from typing import Any, get_origin, overload
 
 from mlsysim.core.assertions import SIGNS, Assertion, Metric
-from mlsysim.core.columns import check_inputs, columns_of, fields_of, text_of
+from mlsysim.core.columns import check_inputs, columns_of, fields_of, item, named
 from mlsysim.core.objective import Objective, direction
 from mlsysim.core.progress import progress
 from mlsysim.core.result import Field
 from mlsysim.core.signatures import alternatives, inputs_of
 from mlsysim.core.solver.base import Solver
 from mlsysim.core.solver.node.single import SingleNodeModel
-from mlsysim.core.space import Space
+from mlsysim.core.space import Space, array_of
 from mlsysim.errors import InputError, InputTypeError, shown, unknown
 from mlsysim.hardware.types import HardwareNode
 from mlsysim.models.types import Workload
 from mlsysim.physics.elementwise import Labels
-from mlsysim.records import Record
 from mlsysim.tables import html_table, text_table
 
 SHOWN = 20
@@ -48,8 +47,7 @@ class Row(Mapping[str, Any]):
             return self.result
         if name not in self._sweep.space:
             raise unknown("column of a row", name, [*self])
-        value = self._sweep.space.at(self._number)[name]
-        return text_of(value) if isinstance(value, Record) else value
+        return named(self._sweep.space.at(self._number)[name])
 
     def __iter__(self) -> Iterator[str]:
         return iter((*self._sweep.space, self._sweep.key))
@@ -140,10 +138,10 @@ class Sweep(Sequence[Row]):
         if name in self.space:
             values = self.space[name]
             if not isinstance(values, range) and not hasattr(values, "dtype"):
-                kept = [text_of(value) if isinstance(value, Record) else value for value in values]
+                kept = [named(value) for value in values]
                 simple = all(isinstance(value, int | float | str) for value in kept)
                 values = np.array(kept, None if simple else object)
-            return np.asarray(values)[self.codes(name)]
+            return array_of(values)[self.codes(name)]
         if name not in self.columns:
             raise unknown("figure of a sweep", name, (*self.columns, *self.space))
         values = self.columns[name]
@@ -167,8 +165,10 @@ class Sweep(Sequence[Row]):
     def holds(self, claim: Assertion) -> Any:
         """Return whether each row meets a claim; a figure that it does not have meets none."""
         values = self.column(claim.metric)
-        metric = Metric(claim.metric, self.field(claim.metric), _plain(values[0]) if len(values) else 0.0)
-        return SIGNS[claim.sign](values, claim.in_unit_of(metric)) & (values == values)  # NaN: there is no value
+        first = next(iter(values[:1].tolist()), 0.0)
+        limit = claim.in_unit_of(Metric(claim.metric, self.field(claim.metric), first))
+        there = values != "" if values.dtype.kind == "U" else values == values  # NaN: there is no value
+        return SIGNS[claim.sign](values, limit) & there
 
     def best(self, figure: str) -> Row:
         """Return the row with the best value of a figure, the first of equal ones.
@@ -231,7 +231,7 @@ class Sweep(Sequence[Row]):
             if hasattr(values, "dtype") or isinstance(values, range):
                 frame[name] = self.column(name)
             else:
-                names = [text_of(value) if isinstance(value, Record) else value for value in values]
+                names = [named(value) for value in values]
                 distinct = len(set(map(str, names))) == len(names) and all(isinstance(one, str) for one in names)
                 frame[name] = pd.Categorical.from_codes(self.codes(name), names) if distinct else self.column(name)
         for name, column in self.columns.items():
@@ -245,7 +245,7 @@ class Sweep(Sequence[Row]):
 
     def field(self, name: str) -> Field:
         """Return what a figure measures; an axis has no unit."""
-        return self._fields.get(name) or _named(name)
+        return self._fields.get(name) or _axis(name)
 
     @property
     def varied(self) -> list[str]:
@@ -261,8 +261,8 @@ class Sweep(Sequence[Row]):
     def text(self, name: str, at: int) -> str:
         """Return a figure of one row as a reader wants it."""
         values = self.columns[name]
-        value = values.names[values.codes[at]] if isinstance(values, Labels) else _plain(values[at])
-        return "no value" if value != value else self.field(name).text(value)
+        value = item(values.names[values.codes[at]] if isinstance(values, Labels) else values[at])
+        return "no value" if value is None else self.field(name).text(value)
 
     def _text(self) -> tuple[list[str], list[list[str]]]:
         figures, axes = self.headlines, self.varied or [*self.space][-1:]
@@ -337,15 +337,11 @@ def front(values: Any) -> list[int]:
     return sorted(kept_rows)
 
 
-def _named(name: str) -> Field:
+def _axis(name: str) -> Field:
     """A field for an axis, which no result has."""
     field = Field(name)
     field.name = name
     return field
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") else value
 
 
 def sweep(solver: Solver, /, **inputs: Any) -> Sweep:

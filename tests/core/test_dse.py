@@ -33,6 +33,7 @@ from mlsysim import (
 from mlsysim.core import dse as dse_module
 from mlsysim.core import progress as progress_module
 from mlsysim.core import search as search_module
+from mlsysim.core.points import SweptPoints
 from mlsysim.errors import InputError, InputTypeError, UnknownName
 
 SPACE = {"batch": [1, 2, 4, 8], "precision": ["fp16", "int8"]}
@@ -696,3 +697,11 @@ def test_a_large_space_of_a_built_in_evaluator_is_enumerated():
     solve = SingleNodeModel().solve
     assert solve(Models.Llama3_8B, Hardware.H100, best).plain["latency"] < 0.030
     assert solve(Models.Llama3_8B, Hardware.H100, best + 1).plain["latency"] >= 0.030
+
+
+def test_the_solve_of_a_solver_is_asked_by_arrays_too():
+    dse = DSE({"batch_size": [1, 8, 64]}, "maximize: throughput", "latency < 8 ms")
+    given = {"model": Models.Llama3_8B, "hardware": Hardware.H100}
+    by_object, by_method = (dse.search(ask, **given) for ask in (SingleNodeModel(), SingleNodeModel().solve))
+    assert type(by_object.points) is type(by_method.points) is SweptPoints
+    assert by_object.best == by_method.best

@@ -379,3 +379,13 @@ def test_a_solver_of_ones_own_sweeps_too():
     assert found.column("model").tolist() == ["ResNet-50 v1.5", "GPT-2 (124M)"] * 2
     assert found.best("minimize: latency")["word"] == "a"
     assert found[3].result.batch_size == 2
+
+
+def test_what_has_no_value_meets_no_claim():
+    price = Q_(20000, "dollar")
+    fleets = [Systems.Clusters.Research_256, Systems.Clusters.TPUv4_Pod]
+    costs = sweep(EconomicsModel(), fleet=fleets, duration_days=[30, 365], accelerator_price=price, grid=Infra.Quebec)
+    assert [row.result.cheaper for row in costs] == ["owning", "owning", None, None]
+    assert len(costs.where("cheaper == 'owning'")) == 2
+    assert len(costs.where("cheaper != 'owning'")) == 0
+    assert costs.text("cheaper", 3) == costs.text("cloud_usd", 3) == "no value"
